@@ -1,0 +1,107 @@
+// The run log: everything a run says, as a flat list of small JSON objects (one per line in log.jsonl). The page, the command line,
+// replays and links all read this and nothing else. Numbers that are not finite are written as null and shown as gaps.
+import type { Arm, Recipe } from './recipe.ts';
+
+/** What a run goes through, in order; iteration numbers count EM rounds from 1. */
+export type Stage = 'base' | 'ntp' | 'e-step' | 'infuse' | 'm-step' | 'rlvr' | 'evaluate';
+export type Phase = 'before' | 'after'; // before or after RLVR
+
+export interface StageRef {
+  stage: Stage;
+  arm: Arm;
+  /** EM iteration (1-based) for e-step, infuse and m-step. */
+  iteration?: number;
+  phase?: Phase;
+}
+
+/** Metric names (RA3.md section 5, RLVR.md section 1). Not every stage reports each. */
+export type Metrics = Record<string, number | null>;
+
+/** One trace as shown: per line its text, kind, decision and numbers. */
+export interface ShownLine {
+  text: string;
+  kind: string;
+  /** The thought's text when the policy thought before this line, else null. */
+  thought: string | null;
+  /** P(think) at this boundary under the policy. */
+  pThink: number;
+  /** log p(line | prefix, latents), nats. */
+  lineLogprob: number;
+  /** lineLogprob minus the same line's with no thought anywhere in the trace, nats. */
+  gain: number;
+  /** Whether the thought's content is right; null when unknown or no thought. */
+  right: boolean | null;
+}
+export interface ShownTrace {
+  prompt: string;
+  lines: ShownLine[];
+}
+
+export interface ShownToken {
+  text: string;
+  logprob: number | null; // null = written by the prompt or the environment
+  role: 'prompt' | 'decision' | 'thought' | 'line' | 'given';
+}
+export interface ShownRollout {
+  tokens: ShownToken[];
+  reward: number;
+  advantage: number;
+  lineOk: boolean[];
+}
+export interface ShownGroup {
+  prompt: string;
+  rollouts: ShownRollout[];
+}
+
+export interface Interval {
+  mean: number;
+  lo: number;
+  hi: number;
+}
+
+export interface ArmResult {
+  arm: Arm;
+  phase: Phase;
+  /** 95 % bootstrap intervals over problems; keys '1', '8', ... Empty for tasks without a verifier. */
+  passAt: Record<string, Interval>;
+  /** Thoughts per line, overall and by line index. */
+  thinkRate: number;
+  thinkByLine: number[];
+  thoughtsPerProgram: number;
+  /** Mean length of segments in lines; null when no thought was had. */
+  meanDuration: number | null;
+  /** Fraction of thoughts whose content is right; null when unknown or none. */
+  contentRight: number | null;
+  /** Mean negative log-likelihood of held-out expert lines per scored token, nats (thoughts sampled by the arm's own policy for ra3). */
+  heldOutNll: number | null;
+}
+
+export interface AdapterReport {
+  vendor: string;
+  architecture: string;
+  description: string;
+  software: boolean;
+  features: string[];
+}
+
+export type RunEvent =
+  | { type: 'start'; runId: string; recipe: Recipe; adapter: AdapterReport; version: string; startedAt: string; parameters: number }
+  | ({ type: 'stage'; status: 'start' | 'end'; steps: number; timeMs: number } & StageRef)
+  /** done of total steps of this stage; overall in [0, 1]; leftMs is an estimate for the whole run. */
+  | ({ type: 'progress'; done: number; total: number; overall: number; leftMs: number | null } & StageRef)
+  | ({ type: 'metrics'; step: number; values: Metrics } & StageRef)
+  /** What the policy does now, on a few fixed programs, at this step of this stage. */
+  | ({ type: 'traces'; step: number; traces: ShownTrace[] } & StageRef)
+  | ({ type: 'rollouts'; step: number; groups: ShownGroup[] } & StageRef)
+  | ({ type: 'result'; result: ArmResult } & StageRef)
+  | { type: 'notice'; level: 'info' | 'warning' | 'error'; message: string }
+  | { type: 'end'; summary: RunSummary };
+
+export interface RunSummary {
+  status: 'finished' | 'stopped' | 'failed';
+  error: string | null;
+  results: ArmResult[];
+  /** Tokens processed (sampled or trained on) per second of the whole run. */
+  tokPerS: number;
+  timeMs: number;
+}

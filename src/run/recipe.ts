@@ -1,0 +1,77 @@
+// A recipe is the whole of an experiment as one small readable object: what is run, in which arms, with which settings.
+// Everything that comes from outside (a file, a link, the text view of the page) is rebuilt field by field by parseRecipe; unknown
+// keys, wrong types and numbers out of range are refused, all named at once.
+import * as v from 'valibot';
+
+const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
+const positive = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(max));
+const real = (lo: number, hi: number) => v.pipe(v.number(), v.finite(), v.minValue(lo), v.maxValue(hi));
+
+export const ARMS = ['base', 'ntp', 'ra3'] as const;
+
+const supervised = v.strictObject({ steps: count(1e6), batch: positive(4096), lr: real(0, 1), weightDecay: real(0, 1) });
+
+export const RecipeSchema = v.strictObject({
+  version: v.literal(1),
+  name: v.pipe(v.string(), v.maxLength(120)),
+  seed: count(0xffffffff),
+  /** embedded: the shipped base model of the built-in task; dropped: the model folder given beside the recipe. */
+  model: v.picklist(['embedded', 'dropped']),
+  task: v.variant('kind', [
+    v.strictObject({ kind: v.picklist(['recall-lines', 'pointer-lines']) }),
+    /** Expert programs of a dropped JSONL: which fields hold the prompt and the solution; held-out fraction by row order. */
+    v.strictObject({
+      kind: v.literal('code'),
+      promptField: v.pipe(v.string(), v.maxLength(200)),
+      solutionField: v.pipe(v.string(), v.maxLength(200)),
+      maxTokens: positive(8192),
+      heldOut: real(0, 0.9),
+      maxRows: positive(1e6),
+    }),
+    /** Plain text or one JSONL field, for next-token prediction alone. */
+    v.strictObject({ kind: v.literal('text'), field: v.pipe(v.string(), v.maxLength(200)), maxTokens: positive(8192), heldOut: real(0, 0.9), maxRows: positive(1e6) }),
+  ]),
+  arms: v.pipe(v.array(v.picklist(ARMS)), v.minLength(1), v.maxLength(3)),
+  ra3: v.strictObject({
+    emIterations: count(20),
+    eSteps: count(1e5),
+    /** Programs per E-step batch (B) and rollouts per program (G). */
+    programs: positive(1024),
+    group: positive(128),
+    lr: real(0, 1),
+    /** penalty: reward minus c per thought, entropy weighted by eta. literal: the KL of the sticky prior with persistence alpha. */
+    kl: v.picklist(['penalty', 'literal']),
+    c: real(0, 1e9),
+    alpha: real(0.01, 0.999999),
+    tokenPenalty: real(0, 100),
+    capPenalty: real(0, 100),
+    eta: real(0, 10),
+    gamma: real(0, 1),
+    lengthNormalised: v.boolean(),
+    /** Mean think rate that the policy is lifted to before the first E-step (0 = off); for models that do not comment by themselves. */
+    thinkFloor: real(0, 0.9),
+    maxLatentTokens: positive(64),
+    /** Programs infused with sampled latents for each M-step. */
+    infuse: positive(1e6),
+    m: supervised,
+  }),
+  ntp: supervised,
+  rlvr: v.strictObject({ preset: v.picklist(['drgrpo']), steps: count(1e5), prompts: positive(1024), group: positive(128), lr: real(0, 1) }),
+  evaluate: v.strictObject({ prompts: positive(16384), samples: positive(512) }),
+});
+
+export type Recipe = v.InferOutput<typeof RecipeSchema>;
+export type Arm = (typeof ARMS)[number];
+export type TaskKind = Recipe['task']['kind'];
+
+export class RecipeError extends Error {
+  override name = 'RecipeError';
+}
+
+/** Parses and checks an unknown value. Throws RecipeError naming every offending field. */
+export function parseRecipe(value: unknown): Recipe {
+  const result = v.safeParse(RecipeSchema, value);
+  if (result.success) return result.output;
+  const lines = result.issues.slice(0, 8).map((i) => `${v.getDotPath(i) ?? 'recipe'}: ${i.message}`);
+  throw new RecipeError(`The recipe does not fit: ${lines.join('; ')}.`);
+}

@@ -1,0 +1,104 @@
+// What a task is: prompts, expert programs written line by line, and a verifier. Pure data and pure functions; no GPU, no DOM.
+// Refuses nothing here: generators and importers check their own input.
+
+/** One line of an expert program (one primitive action a_t of the ELBO). All three arrays have the same length. */
+export interface Line {
+  /** Token ids of the line, in order. */
+  tokens: number[];
+  /** True where the policy writes the token in a rollout; false where the environment does (an announced mode, say). */
+  sampled: boolean[];
+  /** True where the token's log-probability counts as the line's reward in the E-step. */
+  scored: boolean[];
+}
+
+/** What the task knows of the truth, per line; used for figures and metrics, never for training. */
+export interface LineTruth {
+  /** A short name of the line's kind, e.g. 'plain' or 'recall'. */
+  kind: string;
+  /** Whether a thought helps on this line. */
+  useful: boolean;
+  /** The right content of a thought here (token ids), or null when there is none. */
+  latent: number[] | null;
+}
+
+/** An expert program without thoughts. */
+export interface Program {
+  /** Prompt token ids, beginning-of-sequence included. */
+  prompt: number[];
+  lines: Line[];
+  /** Empty when unknown (imported code). */
+  truth: LineTruth[];
+}
+
+/** A program with the thoughts that a policy put before its lines; latents[t] === null means act (no thought). */
+export interface Trace {
+  program: Program;
+  /** Content tokens of the thought before line t, or null. Length = lines. */
+  latents: (number[] | null)[];
+}
+
+/**
+ * How act and think are written.
+ * codebook: a line is preceded by the token `act`, or by `think` and exactly one content token in [contentLo, contentHi).
+ * text: act writes nothing; think writes `think` (the "#" token), then content tokens until `contentEnd` (the newline token,
+ * written too), at most maxLatentTokens content tokens, after which contentEnd is forced.
+ */
+export type LatentForm =
+  | { kind: 'codebook'; act: number; think: number; contentLo: number; contentHi: number; maxLatentTokens: 1 }
+  | { kind: 'text'; think: number; contentEnd: number; maxLatentTokens: number };
+
+export interface Verdict {
+  /** 0 or 1 for the tasks here. */
+  reward: number;
+  lineOk: boolean[];
+}
+
+/** Shape of the small Llama that a built-in task's base model has; keys as in a Hugging Face config.json. */
+export interface TinyModelShape {
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  vocab_size: number;
+  max_position_embeddings: number;
+  rope_theta: number;
+}
+
+/** A built-in task: a generator of programs with ground truth and an exact verifier. */
+export interface LineTask {
+  id: 'recall-lines' | 'pointer-lines';
+  title: string;
+  /** One paragraph for the page: what it is and what one will see. */
+  about: string;
+  /** tokens[i] is the printed form of id i; length = vocabulary size. */
+  tokens: string[];
+  latent: LatentForm;
+  /** Ids [symbolLo, symbolHi) are the ones that sampled line tokens may take. */
+  symbolLo: number;
+  symbolHi: number;
+  lines: number;
+  /** Attention window in tokens (a position sees itself and window-1 before it, plus the current thought's content); 0 = all. */
+  window: number;
+  /** Longest possible sequence: prompt + every line with a thought. */
+  maxTokens: number;
+  model: TinyModelShape;
+  /** Expert programs (no thoughts). */
+  samplePrograms(rng: Rng, count: number): Program[];
+  /** The base model's training corpus: as samplePrograms, some with comments, some of those useful. */
+  samplePretraining(rng: Rng, count: number): Trace[];
+  /** Judges what a rollout wrote: written[t] are the tokens of line t as they stand in the rollout. */
+  verify(program: Program, written: number[][]): Verdict;
+  /** The trace as Python-like lines a person can read; one string per line, thoughts as `#` comments on their own line. */
+  render(trace: Trace): string[];
+}
+
+/** Uniform in [0, 1), deterministic, counter-based (see tasks/rng.ts). */
+export interface Rng {
+  /** Uniform float in [0, 1). */
+  uniform(): number;
+  /** Uniform integer in [0, n). */
+  int(n: number): number;
+  /** A new independent stream named by an integer. */
+  fork(stream: number): Rng;
+}

@@ -1,0 +1,52 @@
+// What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
+import type { AdapterReport, RunEvent } from '../run/events.ts';
+import type { Arm, Recipe } from '../run/recipe.ts';
+
+/** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
+export interface Recognised {
+  model: null | { name: string; family: string; parameters: number; dtype: string; context: number; layers: number; vocabulary: number; hasTokenizer: boolean };
+  dataset: null | {
+    name: string;
+    kind: 'jsonl' | 'text';
+    rows: number;
+    badRows: number;
+    fields: string[];
+    /** Guessed mapping for code rows; null where nothing fits. */
+    mapping: { prompt: string; solution: string } | null;
+    /** First rows, each field cut to 200 characters. */
+    preview: Record<string, string>[];
+  };
+  /** A recipe.json or a run bundle's recipe that was dropped. */
+  recipe: Recipe | null;
+  /** Every file that was not understood or refused, with the reason and what to do. */
+  problems: { file: string; message: string }[];
+}
+
+export interface GenerateOptions {
+  prompt: string;
+  maxTokens: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+  seed: number;
+}
+
+export interface LabApi {
+  /** Adapter or the reason why there is none. */
+  adapter(): Promise<{ ok: true; adapter: AdapterReport } | { ok: false; reason: string }>;
+  /** Reads dropped files (paths relative to the dropped folder). What was recognised earlier stays until replaced. */
+  drop(files: { path: string; file: File }[]): Promise<Recognised>;
+  /** Starts a run; resolves when it ends. Every event is passed to onEvent in order. */
+  run(recipe: Recipe, onEvent: (events: RunEvent[]) => void): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** When paused: one step further, then paused again. */
+  step(): Promise<void>;
+  stop(): Promise<void>;
+  /** Text from the dropped model (or one trained from it when arm is given); onText streams what is new. */
+  generate(options: GenerateOptions, arm: Arm | null, onText: (text: string) => void): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
+  /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
+  exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
+  /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */
+  exportBundle(): Promise<Uint8Array>;
+}
