@@ -1,0 +1,104 @@
+// Recall lines: a key is shown once, the attention window is short, the latest thought stays visible. Writing the key down once and
+// holding it solves every line; nothing else can. Promises exact truth per line and an exact verifier.
+// Refuses traces and rollouts that do not have the task's number of lines.
+import type { Line, LineTask, LineTruth, Program, Rng, Trace, Verdict } from './task.ts';
+import { checkLines, letter, SYMBOLS, traceOf } from './symbolLines.ts';
+
+const LINES = 8;
+const BOS = SYMBOLS;
+const ACT = SYMBOLS + 1;
+const THINK = SYMBOLS + 2;
+const PLAIN = SYMBOLS + 3;
+const RECALL = SYMBOLS + 4;
+const PROMPT = 4; // BOS key x mode
+const RECALL_PROBABILITY = 0.4;
+
+const COMMENTED = 0.2; // documents of the pre-training corpus that carry comments
+const GOOD = 0.25; // of their lines: the key
+const RANDOM = 0.05; // of the rest: any symbol
+
+const keyOf = (program: Program): number => program.prompt[1]!;
+
+/** The mode announced for line t: by the prompt for the first, by the line before for the others. */
+function modeOf(program: Program, t: number): number {
+  return t === 0 ? program.prompt[3]! : program.lines[t - 1]!.tokens[1]!;
+}
+
+function sampleProgram(rng: Rng): Program {
+  const key = rng.int(SYMBOLS);
+  let x = rng.int(SYMBOLS);
+  let mode = PLAIN;
+  const prompt = [BOS, key, x, mode];
+  const lines: Line[] = [];
+  const truth: LineTruth[] = [];
+  for (let t = 0; t < LINES; t++) {
+    const recall = mode === RECALL;
+    x = recall ? key : (x + 1) % SYMBOLS;
+    mode = rng.uniform() < RECALL_PROBABILITY ? RECALL : PLAIN;
+    lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, false] });
+    truth.push({ kind: recall ? 'recall' : 'plain', useful: recall, latent: [key] });
+  }
+  return { prompt, lines, truth };
+}
+
+export const recallLines: LineTask = {
+  id: 'recall-lines',
+  title: 'Recall lines',
+  about:
+    'A key is shown once at the top. Each line writes either the next symbol or the key; which of the two is announced one line ahead. ' +
+    'The network sees only its last few tokens and the latest thought, so the key is soon out of sight. Midtraining with RA3 first thinks ' +
+    'on many lines, then prunes to one thought at the start that is held to the end: the abstraction comes to last the whole program. ' +
+    'Next-token prediction on the same programs unlearns thinking, and reinforcement learning cannot bring it back.',
+  tokens: [...Array.from({ length: SYMBOLS }, (_, i) => letter(i)), '<bos>', '<act>', '<think>', '<plain>', '<recall>'],
+  latent: { kind: 'codebook', act: ACT, think: THINK, contentLo: 0, contentHi: SYMBOLS, maxLatentTokens: 1 },
+  symbolLo: 0,
+  symbolHi: SYMBOLS,
+  lines: LINES,
+  window: 6,
+  maxTokens: PROMPT + 4 * LINES,
+  model: {
+    hidden_size: 64,
+    intermediate_size: 128,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+    vocab_size: SYMBOLS + 5,
+    max_position_embeddings: 64,
+    rope_theta: 10000,
+  },
+
+  samplePrograms: (rng, count) => Array.from({ length: count }, () => sampleProgram(rng)),
+
+  samplePretraining: (rng, count) =>
+    Array.from({ length: count }, (): Trace => {
+      const program = sampleProgram(rng);
+      const commented = rng.uniform() < COMMENTED;
+      return traceOf(program, () => {
+        if (!commented) return null;
+        if (rng.uniform() < GOOD) return [keyOf(program)];
+        return rng.uniform() < RANDOM ? [rng.int(SYMBOLS)] : null;
+      });
+    }),
+
+  verify(program: Program, written: number[][]): Verdict {
+    checkLines('recall-lines', written.length, LINES);
+    let x = program.prompt[2]!;
+    const lineOk = written.map((line, t) => {
+      const wanted = modeOf(program, t) === RECALL ? keyOf(program) : (x + 1) % SYMBOLS;
+      x = line[0] ?? -1;
+      return x === wanted;
+    });
+    return { reward: lineOk.every(Boolean) ? 1 : 0, lineOk };
+  },
+
+  render({ program, latents }: Trace): string[] {
+    checkLines('recall-lines', program.lines.length, LINES);
+    const out = [`key = "${letter(keyOf(program))}"; x = "${letter(program.prompt[2]!)}"`];
+    program.lines.forEach((line, t) => {
+      const latent = latents[t];
+      if (latent) out.push(`# key is ${latent.map(letter).join(' ')}`);
+      out.push(`${modeOf(program, t) === RECALL ? 'x = key    ' : 'x = next(x)'}  -> ${letter(line.tokens[0]!)}`);
+    });
+    return out;
+  },
+};

@@ -1,0 +1,18 @@
+// What the tasks over six printed symbols share: the letters, traces with comments, the check of the number of lines.
+import type { Program, Trace } from './task.ts';
+
+export const SYMBOLS = 6;
+
+/** a..f for the symbols; `?` and the id for anything else, so that a broken rollout can still be printed. */
+export function letter(id: number): string {
+  return id >= 0 && id < SYMBOLS ? String.fromCharCode(97 + id) : `?${id}`;
+}
+
+/** The program with the comment that `comment(t)` gives before line t. */
+export function traceOf(program: Program, comment: (t: number) => number[] | null): Trace {
+  return { program, latents: program.lines.map((_, t) => comment(t)) };
+}
+
+export function checkLines(task: string, found: number, wanted: number): void {
+  if (found !== wanted) throw new RangeError(`${task}: ${found} lines given; the task has ${wanted}. Give one entry per line.`);
+}
