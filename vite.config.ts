@@ -1,0 +1,29 @@
+// How the page is built and, for development, served. The content security policy is written into the built HTML; Vite's development
+// server needs inline scripts and so goes without.
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+import { META_POLICY } from './scripts/policy.mjs';
+
+export function contentSecurityPolicy(): Plugin {
+  return {
+    name: 'content-security-policy',
+    apply: 'build',
+    transformIndexHtml: () => [
+      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: META_POLICY }, injectTo: 'head-prepend' },
+    ],
+  };
+}
+
+export default defineConfig({
+  base: './',
+  plugins: [react(), contentSecurityPolicy()],
+  worker: { format: 'es' },
+  build: {
+    outDir: 'dist/page',
+    target: 'es2023',
+    // The policy allows no inline script, style or data: script.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ['index.html', 'headless.html'] },
+  },
+});
