@@ -1,0 +1,241 @@
+// Rows of a dataset file: JSONL, a JSON array, plain text, each also gzipped. Read as a stream: a gzip bomb stops at its cap and a line of
+// any length costs no more than one read. Rows have no prototype, so a key `__proto__` is data.
+// Refuses (FormatError) binary data, text that is not UTF-8, more than 5 % bad rows, and files over the limits below.
+import { type ByteSource, fromBytes } from './byteSource.ts';
+import { FormatError, quote, showBytes } from './formatError.ts';
+import { isObject, parseJson, withoutPrototypes } from './json.ts';
+import { concatenate, type Line, splitLines } from './lines.ts';
+
+export interface BadRow {
+  /** From 1; in a JSON array the position of the element. */
+  line: number;
+  message: string;
+}
+
+export type RowsFile =
+  | { kind: 'jsonl'; rows: Record<string, unknown>[]; badRows: BadRow[] }
+  | { kind: 'text'; rows: []; badRows: []; text: string };
+
+const MAX_LINE = 16_000_000;
+const MAX_WHOLE = 256_000_000;
+const MAX_ROWS = 1_000_000;
+const MAX_BAD_SHARE = 0.05;
+const READ_BYTES = 1 << 20;
+const INFLATE_FLOOR = 64_000_000;
+/** Text compresses to a fifth or a tenth; a bomb to a thousandth. */
+const INFLATE_RATIO = 100;
+/** Of a first line longer than MAX_LINE only this much is looked at. */
+const LONG_LINE_SAMPLE = 4096;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/** @param name for messages and its extension; only needed with bytes. Throws FormatError. */
+export async function readRows(data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
+  const source = data instanceof Uint8Array ? fromBytes(name ?? 'data', data) : data;
+  const file = name ?? source.name;
+  if (source.size === 0) throw new FormatError(`${quote(file)} is empty.`);
+  const chunks = await openChunks(source, file);
+  const start = await readFirstLine(chunks, file);
+  const rest = joinChunks(start.bytes, chunks);
+  const form = guessForm(start.bytes, start.lineBytes, file);
+  if (form === 'rows') return readLines(rest, file);
+  const text = await readText(rest, file);
+  return form === 'array' ? readArray(text, file) : { kind: 'text', rows: [], badRows: [], text };
+}
+
+/** True where the name says rows rather than text. */
+function namesRows(file: string): boolean {
+  return /\.(jsonl|ndjson|json)(\.gz)?$/i.test(file);
+}
+
+function guessForm(head: Uint8Array, lineBytes: number, file: string): 'rows' | 'array' | 'text' {
+  const line = new TextDecoder('utf-8').decode(head.subarray(0, lineBytes)).trim();
+  if (line.startsWith('[') && namesRows(file)) return 'array';
+  if (/\.(jsonl|ndjson)(\.gz)?$/i.test(file)) return 'rows';
+  if (line.startsWith('{')) {
+    if (isRow(line)) return 'rows';
+    if (namesRows(file)) throw new FormatError(`${quote(file)} holds one JSON value and not rows. Give one JSON object per line, or an array of objects.`);
+  }
+  if (line.startsWith('[{') && line.endsWith('}]')) return 'array';
+  if (namesRows(file)) throw new FormatError(`${quote(file)} begins with ${quote(line, 40)}, which is no row. Give one JSON object per line.`);
+  return 'text';
+}
+
+function isRow(line: string): boolean {
+  try {
+    return isObject(parseJson(line, 'the line'));
+  } catch {
+    return false;
+  }
+}
+
+async function readLines(chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
+  const rows: Record<string, unknown>[] = [];
+  const badRows: BadRow[] = [];
+  for await (const line of splitLines(chunks, MAX_LINE)) {
+    const message = takeLine(line, rows);
+    if (message !== null) badRows.push({ line: line.number, message });
+    if (rows.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
+    if (badRows.length > (MAX_ROWS * MAX_BAD_SHARE) / (1 - MAX_BAD_SHARE)) break;
+  }
+  return finishRows(file, rows, badRows);
+}
+
+/** Appends the line's row, if any; returns what is wrong with it. */
+function takeLine(line: Line, rows: Record<string, unknown>[]): string | null {
+  if (line.bytes === null) return `longer than ${showBytes(MAX_LINE)}`;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(line.bytes).trim();
+  } catch {
+    return 'not UTF-8';
+  }
+  if (text === '') return null;
+  try {
+    return takeRow(parseJson(text, 'the line'), rows);
+  } catch (error) {
+    if (error instanceof FormatError) return error.message;
+    throw error;
+  }
+}
+
+function takeRow(value: unknown, rows: Record<string, unknown>[]): string | null {
+  if (!isObject(value)) return 'not a JSON object';
+  rows.push(withoutPrototypes(value) as Record<string, unknown>);
+  return null;
+}
+
+function readArray(text: string, file: string): RowsFile {
+  const values = parseJson(text, quote(file));
+  if (!Array.isArray(values)) throw new FormatError(`${quote(file)} does not hold an array of objects.`);
+  if (values.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
+  const rows: Record<string, unknown>[] = [];
+  const badRows: BadRow[] = [];
+  values.forEach((value, i) => {
+    const message = takeRow(value, rows);
+    if (message !== null) badRows.push({ line: i + 1, message });
+  });
+  return finishRows(file, rows, badRows);
+}
+
+function finishRows(file: string, rows: Record<string, unknown>[], badRows: BadRow[]): RowsFile {
+  const total = rows.length + badRows.length;
+  if (total === 0) throw new FormatError(`${quote(file)} has no rows.`);
+  if (badRows.length > total * MAX_BAD_SHARE) {
+    const first = badRows.slice(0, 3).map((bad) => `line ${bad.line}: ${bad.message}`);
+    throw new FormatError(
+      `${quote(file)}: ${badRows.length} of ${total} rows cannot be read; up to ${MAX_BAD_SHARE * 100} % are skipped. ` +
+        `First: ${first.join('; ')}. Correct or remove them and drop the file again.`,
+    );
+  }
+  return { kind: 'jsonl', rows, badRows };
+}
+
+function tooManyRows(file: string): string {
+  return `${quote(file)} has more than ${MAX_ROWS} rows, which is the limit. Split the file.`;
+}
+
+/** All bytes as one text: UTF-8 without NUL, up to MAX_WHOLE. */
+async function readText(chunks: AsyncIterable<Uint8Array>, file: string): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const parts: string[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_WHOLE) {
+      throw new FormatError(`${quote(file)} holds more than ${showBytes(MAX_WHOLE)} of text, which is the limit. Split it, or give JSONL.`);
+    }
+    parts.push(decodePart(decoder, chunk, file));
+  }
+  parts.push(decodePart(decoder, null, file));
+  const text = parts.join('');
+  if (text.includes('\0')) throw new FormatError(`${quote(file)} is binary data, not text.`);
+  return text;
+}
+
+function decodePart(decoder: TextDecoder, chunk: Uint8Array | null, file: string): string {
+  try {
+    return chunk === null ? decoder.decode() : decoder.decode(chunk, { stream: true });
+  } catch {
+    throw new FormatError(`${quote(file)} is not UTF-8 text. Save it as UTF-8 and drop it again.`);
+  }
+}
+
+/** Bytes up to the end of the chunk in which the first line that is not blank ends (or MAX_LINE), so that the form can be guessed. */
+async function readFirstLine(chunks: AsyncIterator<Uint8Array>, file: string): Promise<{ bytes: Uint8Array; lineBytes: number }> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  let hasContent = false;
+  while (sizeBytes <= MAX_LINE) {
+    const next = await chunks.next();
+    if (next.done) return { bytes: concatenate(parts, sizeBytes), lineBytes: sizeBytes };
+    const chunk = next.value;
+    if (sizeBytes === 0) refuseBinary(chunk, file);
+    parts.push(chunk);
+    const content: number = hasContent ? 0 : chunk.findIndex((byte) => byte > 0x20 && !BYTE_ORDER_MARK.includes(byte));
+    hasContent ||= content >= 0;
+    const end = hasContent ? chunk.indexOf(0x0a, content) : -1;
+    if (end >= 0) return { bytes: concatenate(parts, sizeBytes + chunk.length), lineBytes: sizeBytes + end };
+    sizeBytes += chunk.length;
+  }
+  return { bytes: concatenate(parts, sizeBytes), lineBytes: LONG_LINE_SAMPLE };
+}
+
+function refuseBinary(head: Uint8Array, file: string): void {
+  const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
+  if (utf16) throw new FormatError(`${quote(file)} is UTF-16 text. Save it as UTF-8 and drop it again.`);
+  if (head.subarray(0, 4096).includes(0)) throw new FormatError(`${quote(file)} is binary data, neither JSONL nor text.`);
+}
+
+async function* joinChunks(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+async function openChunks(source: ByteSource, file: string): Promise<AsyncGenerator<Uint8Array>> {
+  const head = await source.read(0, Math.min(2, source.size));
+  const raw = readChunks(source);
+  return head[0] === 0x1f && head[1] === 0x8b ? gunzip(raw, file, Math.max(INFLATE_FLOOR, source.size * INFLATE_RATIO)) : raw;
+}
+
+async function* readChunks(source: ByteSource): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < source.size; at += READ_BYTES) yield source.read(at, Math.min(READ_BYTES, source.size - at));
+}
+
+/** Inflates up to `limitBytes`, then stops. */
+async function* gunzip(chunks: AsyncGenerator<Uint8Array>, file: string, limitBytes: number): AsyncGenerator<Uint8Array> {
+  const compressed = new ReadableStream<BufferSource>({
+    async pull(controller) {
+      const next = await chunks.next();
+      if (next.done) controller.close();
+      else controller.enqueue(next.value as Uint8Array<ArrayBuffer>);
+    },
+  });
+  const reader = compressed.pipeThrough(new DecompressionStream('gzip')).getReader();
+  let sizeBytes = 0;
+  try {
+    for (;;) {
+      const next = await readInflated(reader, file);
+      if (next.done) return;
+      sizeBytes += next.value.length;
+      if (sizeBytes > limitBytes) {
+        throw new FormatError(`${quote(file)} unpacks to more than ${showBytes(limitBytes)}, which is the limit for its size. Unpack it first.`);
+      }
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+async function readInflated(reader: ReadableStreamDefaultReader<Uint8Array>, file: string): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.read();
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw new FormatError(`${quote(file)} is damaged: its gzip data cannot be unpacked. Download it again, or unpack it first.`);
+  }
+}

@@ -1,0 +1,125 @@
+// safetensors, strictly: the header is checked whole before any tensor is read, tensors are read one at a time and come out as F32.
+// Refuses (FormatError) every header that parseSafetensorsHeader refuses, absurd header lengths and headers that are not UTF-8.
+import type { ByteSource } from './byteSource.ts';
+import { FormatError, quote, showBytes } from './formatError.ts';
+import { DTYPE_BYTES, parseSafetensorsHeader, type Dtype, type TensorEntry } from './safetensorsHeader.ts';
+
+export type { Dtype, TensorEntry } from './safetensorsHeader.ts';
+
+export interface SafetensorsFile {
+  tensors: Map<string, TensorEntry>;
+  /** Without prototype. */
+  metadata: Record<string, string>;
+  /** The tensor's values in row-major order, converted to F32. */
+  readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
+}
+
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  data: Float32Array;
+}
+
+const MAX_HEADER_BYTES = 100_000_000;
+
+export async function readSafetensors(source: ByteSource): Promise<SafetensorsFile> {
+  const file = source.name;
+  if (source.size < 10) throw new FormatError(`${quote(file)} has ${source.size} bytes and is no safetensors file (10 at least).`);
+  const length = new DataView((await source.read(0, 8)).buffer).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES) || length < 2n || Number(length) > source.size - 8) {
+    throw new FormatError(
+      `${quote(file)} states a header of ${length} bytes in a file of ${source.size}; 2 to ${showBytes(MAX_HEADER_BYTES)} that fit into ` +
+        'the file are read. It is no safetensors file or is damaged.',
+    );
+  }
+  const dataStart = 8 + Number(length);
+  const header = decodeHeader(await source.read(8, Number(length)), file);
+  const { tensors, metadata } = parseSafetensorsHeader(header, file, source.size - dataStart);
+  return {
+    tensors,
+    metadata,
+    async readFloat32(name) {
+      const entry = tensors.get(name);
+      if (!entry) throw new FormatError(`${quote(file)} has no tensor ${quote(name)}.`);
+      return toFloat32(await source.read(dataStart + entry.offset, entry.sizeBytes), entry.dtype);
+    },
+  };
+}
+
+/** Several files of one model read as one. Refuses a tensor name that two of them hold. */
+export function joinShards(shards: SafetensorsFile[]): SafetensorsFile {
+  const tensors = new Map<string, TensorEntry>();
+  const owner = new Map<string, SafetensorsFile>();
+  for (const shard of shards) {
+    for (const [name, entry] of shard.tensors) {
+      if (owner.has(name)) throw new FormatError(`Two safetensors files hold the tensor ${quote(name)}. Drop the files of one model only.`);
+      tensors.set(name, entry);
+      owner.set(name, shard);
+    }
+  }
+  return {
+    tensors,
+    metadata: shards[0]?.metadata ?? Object.create(null),
+    async readFloat32(name) {
+      const shard = owner.get(name);
+      if (!shard) throw new FormatError(`The model has no tensor ${quote(name)}.`);
+      return shard.readFloat32(name);
+    },
+  };
+}
+
+/** The bytes of an F32 safetensors file that the Python library opens; data starts at a multiple of 8. */
+export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string, string> = {}): Uint8Array<ArrayBuffer> {
+  const entries = new Map<string, unknown>();
+  let sizeBytes = 0;
+  for (const { name, shape, data } of tensors) {
+    if (entries.has(name) || name === '__metadata__') throw new FormatError(`The tensor name ${quote(name)} is taken; names must differ.`);
+    const count = shape.reduce((product, size) => product * size, 1);
+    if (count !== data.length) throw new FormatError(`Tensor ${quote(name)}: shape [${shape}] has ${count} values, the data ${data.length}.`);
+    entries.set(name, { dtype: 'F32', shape, data_offsets: [sizeBytes, sizeBytes + data.byteLength] });
+    sizeBytes += data.byteLength;
+  }
+  const members = [...entries].map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+  const json = `{${[`"__metadata__":${JSON.stringify({ format: 'pt', ...metadata })}`, ...members].join(',')}}`;
+  const header = new TextEncoder().encode(json);
+  const headerBytes = Math.ceil(header.length / 8) * 8;
+  const bytes = new Uint8Array(8 + headerBytes + sizeBytes).fill(0x20, 8, 8 + headerBytes);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.set(header, 8);
+  let position = 8 + headerBytes;
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
+    position += data.byteLength;
+  }
+  return bytes;
+}
+
+function decodeHeader(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new FormatError(`${quote(file)}: the safetensors header is not UTF-8. The file is damaged or of another format.`);
+  }
+}
+
+/** `bytes` must be a fresh array: F32 is viewed, not copied. */
+function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> {
+  if (dtype === 'F32') return new Float32Array(bytes.buffer);
+  const halves = new Uint16Array(bytes.buffer);
+  const bits = new Uint32Array(bytes.length / DTYPE_BYTES[dtype]);
+  if (dtype === 'BF16') for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
+  else for (let i = 0; i < bits.length; i++) bits[i] = float16Bits(halves[i]!);
+  return new Float32Array(bits.buffer);
+}
+
+/** The F32 bits of an F16 value: exact, subnormals, infinities and NaN payloads included. */
+function float16Bits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  const shift = Math.clz32(fraction) - 21;
+  return sign | ((113 - shift) << 23) | ((fraction << (13 + shift)) & 0x7fffff);
+}
