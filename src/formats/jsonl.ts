@@ -43,7 +43,7 @@ export async function readRows(data: ByteSource | Uint8Array, name?: string): Pr
 }
 
 /** True where the name says rows rather than text. */
-function namesRows(file: string): boolean {
+export function namesRows(file: string): boolean {
   return /\.(jsonl|ndjson|json)(\.gz)?$/i.test(file);
 }
 

@@ -1,25 +1,12 @@
 // What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
+import type { RecognisedFiles } from '../formats/recognised.ts';
 import type { AdapterReport, RunEvent } from '../run/events.ts';
 import type { Arm, Recipe } from '../run/recipe.ts';
 
 /** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
-export interface Recognised {
-  model: null | { name: string; family: string; parameters: number; dtype: string; context: number; layers: number; vocabulary: number; hasTokenizer: boolean };
-  dataset: null | {
-    name: string;
-    kind: 'jsonl' | 'text';
-    rows: number;
-    badRows: number;
-    fields: string[];
-    /** Guessed mapping for code rows; null where nothing fits. */
-    mapping: { prompt: string; solution: string } | null;
-    /** First rows, each field cut to 200 characters. */
-    preview: Record<string, string>[];
-  };
+export interface Recognised extends RecognisedFiles {
   /** A recipe.json or a run bundle's recipe that was dropped. */
   recipe: Recipe | null;
-  /** Every file that was not understood or refused, with the reason and what to do. */
-  problems: { file: string; message: string }[];
 }
 
 export interface GenerateOptions {

@@ -1,0 +1,225 @@
+// Dropped files, recognised by content and name: a Hugging Face model folder, one dataset, one recipe (bare or in a run bundle).
+// Every file that is refused or not understood is listed with the reason and what to do; only a fault of ours is thrown.
+import { type ByteSource, readAll } from './byteSource.ts';
+import { guessMapping, listFields, previewRows } from './codeRows.ts';
+import { type LlamaConfig, parseLlamaConfig } from './config.ts';
+import { FormatError, quote } from './formatError.ts';
+import { decodeUtf8, isObject, parseJson } from './json.ts';
+import { namesRows, readRows, type RowsFile } from './jsonl.ts';
+import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
+import type { RecognisedFiles } from './recognised.ts';
+import { joinShards, readSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { checkTokenizerFits, loadTokenizer, type Tokenizer } from './tokenizer.ts';
+import { MAX_RECIPE_BYTES, readZipRecipe } from './zipRecipe.ts';
+
+export interface DroppedFile {
+  /** Relative to the dropped folder. */
+  path: string;
+  source: ByteSource;
+}
+
+export interface DroppedModel {
+  name: string;
+  config: LlamaConfig;
+  safetensors: SafetensorsFile;
+  tokenizer: Tokenizer | null;
+  /** The tokenizer's and generation's files as they are, for writing back: name -> bytes. */
+  tokenizerFiles: Map<string, Uint8Array>;
+}
+
+export interface Recognition {
+  recognised: RecognisedFiles;
+  model: DroppedModel | null;
+  dataset: (RowsFile & { name: string }) | null;
+  /** Valid JSON of at most MAX_RECIPE_BYTES, for parseRecipe(JSON.parse(...)). */
+  recipeText: string | null;
+}
+
+const MAX_SMALL_FILE = 64_000_000;
+const KEPT_AS_IS = [
+  'generation_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt', 'tokenizer.model', 'chat_template.jinja',
+];
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', ...KEPT_AS_IS];
+/** Files that come along with a model folder or a file system and say nothing to us. */
+const PASSED_OVER = /^(\..*|readme.*|licen[cs]e.*|notice.*|use_policy.*|thumbs\.db|model\.safetensors\.index\.json)$/i;
+
+interface Parts {
+  config: LlamaConfig | null;
+  shards: { path: string; file: SafetensorsFile }[];
+  tokenizerFiles: Map<string, Uint8Array>;
+  dataset: (RowsFile & { name: string }) | null;
+  recipeText: string | null;
+  taken: Map<string, string>;
+  problems: RecognisedFiles['problems'];
+}
+
+export async function recognise(files: DroppedFile[]): Promise<Recognition> {
+  const parts: Parts = {
+    config: null, shards: [], tokenizerFiles: new Map(), dataset: null, recipeText: null, taken: new Map(), problems: [],
+  };
+  // Outer files before inner ones, so that a folder's own config.json wins over one of a checkpoint inside it; rows before plain text.
+  const rank = (path: string) => 2 * path.split('/').length + (namesRows(path) ? 0 : 1);
+  const inOrder = [...files].sort((a, b) => rank(a.path) - rank(b.path) || (a.path < b.path ? -1 : 1));
+  for (const file of inOrder) await attempt(parts, file.path, () => readFile(parts, file));
+  const model = await assembleModel(parts);
+  return {
+    recognised: { model: model && describeModel(model), dataset: parts.dataset && describeDataset(parts.dataset), problems: parts.problems },
+    model,
+    dataset: parts.dataset,
+    recipeText: parts.recipeText,
+  };
+}
+
+/** Turns a FormatError into a listed problem. */
+async function attempt(parts: Parts, file: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    parts.problems.push({ file, message: error.message });
+  }
+}
+
+async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<void> {
+  const name = baseName(path);
+  if (PASSED_OVER.test(name)) return;
+  if (source.size === 0) throw new FormatError(`${quote(path)} is empty.`);
+  const magic = sniff(path, await source.read(0, Math.min(HEAD_BYTES, source.size)));
+  refuseMagic(path, magic);
+  if (name === 'config.json') {
+    take(parts, 'a config.json', path);
+    parts.config = parseLlamaConfig(await readText(source, path));
+  } else if (/\.safetensors$/i.test(name)) await readWeights(parts, path, source);
+  else if (TOKENIZER_FILES.includes(name)) {
+    take(parts, `a ${name}`, path);
+    parts.tokenizerFiles.set(name, await readAll(source, MAX_SMALL_FILE));
+  } else if (magic === 'zip') {
+    takeRecipe(parts, path, await readZipRecipe(source));
+  } else if (await isRecipe(name, path, source)) {
+    takeRecipe(parts, path, await readText(source, path));
+  } else {
+    const dataset = await readRows(source, path);
+    take(parts, 'a dataset', path);
+    parts.dataset = { ...dataset, name: path };
+  }
+}
+
+async function readWeights(parts: Parts, path: string, source: ByteSource): Promise<void> {
+  if (/^adapter_/i.test(baseName(path))) {
+    throw new FormatError(`${quote(path)} is a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`);
+  }
+  const outer = parts.shards[0];
+  const isNext = outer && folderOf(outer.path) === folderOf(path) && /-\d+-of-\d+\.safetensors$/i.test(path);
+  if (outer && !isNext) take(parts, 'a safetensors file', path);
+  else parts.taken.set('a safetensors file', path);
+  parts.shards.push({ path, file: await readSafetensors({ ...source, name: path }) });
+}
+
+/** A recipe by its name, or a small .json object with the fields that every recipe has. */
+async function isRecipe(name: string, path: string, source: ByteSource): Promise<boolean> {
+  if (!/\.json$/i.test(name) || source.size > MAX_RECIPE_BYTES) return false;
+  if (name === 'recipe.json') return true;
+  const text = await readText(source, path);
+  if (!text.trimStart().startsWith('{') || !text.includes('"arms"')) return false;
+  const value = parseJson(text, quote(path));
+  return isObject(value) && 'version' in value && 'arms' in value && 'task' in value;
+}
+
+/** One file of each sort; a second one is refused by name. */
+function take(parts: Parts, sort: string, path: string): void {
+  const first = parts.taken.get(sort);
+  if (first !== undefined) throw new FormatError(`${quote(path)}: ${sort} was already taken from ${quote(first)}. Drop one at a time.`);
+  parts.taken.set(sort, path);
+}
+
+function takeRecipe(parts: Parts, path: string, text: string): void {
+  parseJson(text, quote(path));
+  take(parts, 'a recipe', path);
+  parts.recipeText = text;
+}
+
+async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
+  const { config, shards } = parts;
+  const weightsPath = parts.taken.get('a safetensors file');
+  const configPath = parts.taken.get('a config.json');
+  if (!config || shards.length === 0) {
+    if (config) parts.problems.push({ file: configPath ?? 'config.json', message: 'A config.json needs its model.safetensors: drop the whole model folder.' });
+    if (shards.length > 0) {
+      parts.problems.push({ file: weightsPath ?? 'model.safetensors', message: 'Weights need the config.json of their model: drop the whole model folder.' });
+    }
+    return null;
+  }
+  let safetensors: SafetensorsFile | null = null;
+  await attempt(parts, weightsPath ?? 'model.safetensors', async () => {
+    checkShardCount(shards.map((shard) => shard.path));
+    safetensors = joinShards(shards.map((shard) => shard.file));
+    checkEmbedding(safetensors, config);
+  });
+  let tokenizer: Tokenizer | null = null;
+  const definition = parts.tokenizerFiles.get('tokenizer.json');
+  await attempt(parts, 'tokenizer.json', async () => {
+    if (!definition) return;
+    const settings = parts.tokenizerFiles.get('tokenizer_config.json');
+    const loaded = loadTokenizer(decodeUtf8(definition, 'tokenizer.json'), settings ? decodeUtf8(settings, 'tokenizer_config.json') : null);
+    checkTokenizerFits(loaded, config.vocabulary);
+    tokenizer = loaded;
+  });
+  if (!safetensors) return null;
+  const name = folderOf(configPath ?? '') || 'model';
+  return { name, config, safetensors, tokenizer, tokenizerFiles: parts.tokenizerFiles };
+}
+
+function checkShardCount(paths: string[]): void {
+  const stated = /-(\d+)-of-(\d+)\.safetensors$/i.exec(paths[0] ?? '');
+  if (stated && Number(stated[2]) !== paths.length) {
+    throw new FormatError(`${paths.length} of the ${Number(stated[2])} safetensors files of the model were dropped. Drop the whole folder.`);
+  }
+}
+
+function checkEmbedding(safetensors: SafetensorsFile, config: LlamaConfig): void {
+  const shape = safetensors.tensors.get('model.embed_tokens.weight')?.shape;
+  if (!shape) throw new FormatError('The weights have no model.embed_tokens.weight, so they are not those of a Llama model.');
+  if (shape[0] !== config.vocabulary || shape[1] !== config.hidden) {
+    throw new FormatError(
+      `The weights embed [${shape}] but config.json says vocab_size ${config.vocabulary} and hidden_size ${config.hidden}. Drop files of one model.`,
+    );
+  }
+}
+
+function describeModel({ name, config, safetensors, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
+  const entries = [...safetensors.tensors.values()];
+  return {
+    name,
+    family: 'llama',
+    parameters: entries.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    dtype: [...new Set(entries.map((entry) => entry.dtype))].join('/'),
+    context: config.maxPositions,
+    layers: config.layers,
+    vocabulary: config.vocabulary,
+    hasTokenizer: tokenizer !== null,
+  };
+}
+
+function describeDataset(dataset: RowsFile & { name: string }): NonNullable<RecognisedFiles['dataset']> {
+  return {
+    name: dataset.name,
+    kind: dataset.kind,
+    rows: dataset.rows.length,
+    badRows: dataset.badRows.length,
+    fields: listFields(dataset.rows),
+    mapping: guessMapping(dataset.rows),
+    preview: dataset.kind === 'text' ? [{ text: dataset.text.slice(0, 200) }] : previewRows(dataset.rows),
+  };
+}
+
+async function readText(source: ByteSource, path: string): Promise<string> {
+  return decodeUtf8(await readAll(source, MAX_SMALL_FILE), quote(path));
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
