@@ -1,0 +1,156 @@
+// Run links: recipe, curves and results of a run in a URL hash of at most 8 KB: #v1.<base64url(crc32, deflate-raw(JSON))>.
+// The recipe is exact; curves are thinned and rounded until the whole fits. Opening a link only reads it: nothing starts.
+// Refuses (LinkError) damaged, foreign, newer and bloated links; what comes out is rebuilt field by field by a strict schema. All text in it
+// is untrusted: show it as text.
+import * as v from 'valibot';
+import type { ArmResult } from '../run/events.ts';
+import { ARMS, parseRecipe, type Recipe, RecipeError } from '../run/recipe.ts';
+import { crc32, deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
+import { LINK_BASE_V1 } from './linkBase.ts';
+import { LinkError } from './linkError.ts';
+import { type Curve, MAX_CURVES, packCurve, PackedCurveSchema, unpackCurve } from './packedCurve.ts';
+import { applyDifference, recipeDifference } from './recipeDifference.ts';
+
+export { LinkError } from './linkError.ts';
+export type { Curve } from './packedCurve.ts';
+
+export interface LinkState {
+  recipe: Recipe;
+  /** In order of importance: what does not fit is thinned, then left out from the end. */
+  curves: Curve[];
+  results: ArmResult[];
+}
+
+export const MAX_LINK_CHARACTERS = 8192;
+const MAX_OPENED_CHARACTERS = 65_536;
+const MAX_INFLATED_BYTES = 256 * 1024;
+const PREFIX = '#v1.';
+const MAX_THINK_LINES = 64;
+const MAX_PASS_KEYS = 16;
+/** Points per curve and levels of y, tried in this order until the link fits. */
+const FITS = [[400, 2047], [256, 1023], [192, 1023], [128, 511], [96, 511], [64, 255], [48, 255], [32, 127], [24, 127], [16, 127], [12, 63], [8, 63]] as const;
+const [FEWEST_POINTS, FEWEST_LEVELS] = FITS[FITS.length - 1]!;
+
+const finite = v.pipe(v.number(), v.finite());
+const interval = v.strictObject({ mean: finite, lo: finite, hi: finite });
+const result = v.strictObject({
+  arm: v.picklist(ARMS),
+  phase: v.picklist(['before', 'after']),
+  passAt: v.record(v.pipe(v.string(), v.regex(/^\d{1,6}$/)), interval),
+  thinkRate: finite,
+  thinkByLine: v.pipe(v.array(finite), v.maxLength(MAX_THINK_LINES)),
+  thoughtsPerProgram: finite,
+  meanDuration: v.nullable(finite),
+  contentRight: v.nullable(finite),
+  heldOutNll: v.nullable(finite),
+});
+const wire = v.strictObject({
+  r: v.unknown(),
+  c: v.pipe(v.array(PackedCurveSchema), v.maxLength(MAX_CURVES)),
+  s: v.pipe(v.array(result), v.maxLength(ARMS.length * 2)),
+});
+
+/** At most MAX_LINK_CHARACTERS, the leading # included. Results whose numbers are not finite are left out. */
+export async function encodeLink({ recipe, curves, results }: LinkState): Promise<string> {
+  const r = recipeDifference(LINK_BASE_V1, recipe);
+  const s = results.map(roundResult).filter((each) => v.is(result, each)).slice(0, ARMS.length * 2);
+  const write = (c: unknown[]) => packHash(JSON.stringify({ r, c, s }));
+  let kept = curves.slice(0, MAX_CURVES);
+  for (const [points, levels] of FITS) {
+    const hash = await write(kept.map((curve) => packCurve(curve, points, levels)));
+    if (hash.length <= MAX_LINK_CHARACTERS) return hash;
+  }
+  while (kept.length > 0) {
+    kept = kept.slice(0, Math.floor(kept.length * 0.8));
+    const hash = await write(kept.map((curve) => packCurve(curve, FEWEST_POINTS, FEWEST_LEVELS)));
+    if (hash.length <= MAX_LINK_CHARACTERS) return hash;
+  }
+  throw new LinkError('The recipe alone is too long for a link of 8 KB. Shorten its name and field names, or share the bundle.');
+}
+
+/** @param hash with or without the leading #. */
+export async function decodeLink(hash: string): Promise<LinkState> {
+  const text = await unpackHash(hash.startsWith('#') ? hash : `#${hash}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged('its content is not JSON');
+  }
+  const parsed = v.safeParse(wire, value);
+  if (!parsed.success) throw damaged(`${v.getDotPath(parsed.issues[0]) ?? 'content'} does not fit`);
+  const { r, c, s } = parsed.output;
+  const curves = c.map(unpackCurve);
+  if (curves.includes(null)) throw damaged('a curve has points that are not numbers');
+  return { recipe: readRecipe(r), curves: curves as Curve[], results: s };
+}
+
+function readRecipe(changed: unknown): Recipe {
+  const whole = applyDifference(LINK_BASE_V1, changed);
+  if (!whole) throw damaged('its recipe names settings that do not exist');
+  try {
+    return structuredClone(parseRecipe(whole));
+  } catch (error) {
+    if (error instanceof RecipeError) throw damaged(error.message);
+    throw error;
+  }
+}
+
+async function packHash(json: string): Promise<string> {
+  const deflated = await deflateRaw(new TextEncoder().encode(json));
+  const payload = new Uint8Array(4 + deflated.length);
+  new DataView(payload.buffer).setUint32(0, crc32(deflated), true);
+  payload.set(deflated, 4);
+  return PREFIX + toBase64Url(payload);
+}
+
+async function unpackHash(hash: string): Promise<string> {
+  if (hash.length > MAX_OPENED_CHARACTERS) throw damaged(`it has ${hash.length} characters; up to ${MAX_OPENED_CHARACTERS} are read`);
+  const version = /^#v(\d{1,4})\./.exec(hash);
+  if (!version) throw new LinkError('This is not a run link: it does not begin with #v1. Check that it was copied whole.');
+  if (version[0] !== PREFIX) {
+    throw new LinkError(`This link has version ${version[1]}; this page reads version 1. Reload the page to get its newest release.`);
+  }
+  const payload = fromBase64Url(hash.slice(PREFIX.length));
+  if (!payload || payload.length < 5) throw damaged('it is not base64url');
+  const deflated = payload.subarray(4);
+  if (new DataView(payload.buffer).getUint32(0, true) !== crc32(deflated)) throw damaged('its checksum does not match');
+  const inflated = await inflateRaw(deflated, MAX_INFLATED_BYTES);
+  if (inflated === 'too long') throw damaged(`it unpacks to more than ${MAX_INFLATED_BYTES / 1024} KB`);
+  if (inflated === 'damaged') throw damaged('it cannot be unpacked');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(inflated);
+  } catch {
+    throw damaged('its content is not UTF-8');
+  }
+}
+
+function damaged(why: string): LinkError {
+  return new LinkError(`This link cannot be opened: ${why}. Check that it was copied whole, or ask for it again.`);
+}
+
+function roundResult(each: ArmResult): ArmResult {
+  const passAt: ArmResult['passAt'] = {};
+  for (const [k, { mean, lo, hi }] of Object.entries(each.passAt).slice(0, MAX_PASS_KEYS)) {
+    passAt[k] = { mean: round(mean), lo: round(lo), hi: round(hi) };
+  }
+  return {
+    arm: each.arm,
+    phase: each.phase,
+    passAt,
+    thinkRate: round(each.thinkRate),
+    thinkByLine: each.thinkByLine.slice(0, MAX_THINK_LINES).map(round),
+    thoughtsPerProgram: round(each.thoughtsPerProgram),
+    meanDuration: roundOrNull(each.meanDuration),
+    contentRight: roundOrNull(each.contentRight),
+    heldOutNll: roundOrNull(each.heldOutNll),
+  };
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
+function roundOrNull(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? round(value) : null;
+}
