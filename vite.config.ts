@@ -1,7 +1,7 @@
 // How the page is built and, for development, served. The content security policy is written into the built HTML; Vite's development
 // server needs inline scripts and so goes without.
 import react from '@vitejs/plugin-react';
-import { defineConfig, type Plugin } from 'vite';
+import { type BuildEnvironmentOptions, defineConfig, type Plugin } from 'vite';
 import { META_POLICY } from './scripts/policy.mjs';
 
 export function contentSecurityPolicy(): Plugin {
@@ -14,16 +14,12 @@ export function contentSecurityPolicy(): Plugin {
   };
 }
 
+/** What every built page shares: the policy allows no inline script, style or data: script. */
+export const pageBuild: BuildEnvironmentOptions = { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } };
+
 export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicy()],
   worker: { format: 'es' },
-  build: {
-    outDir: 'dist/page',
-    target: 'es2023',
-    // The policy allows no inline script, style or data: script.
-    assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
-    rolldownOptions: { input: ['index.html', 'headless.html'] },
-  },
+  build: { ...pageBuild, outDir: 'dist/page', rolldownOptions: { input: ['index.html', 'headless.html'] } },
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build } from 'vite';
 import { ROOT } from '../../scripts/paths.mjs';
 import { serve } from '../../scripts/serve.mjs';
+import { contentSecurityPolicy, pageBuild } from '../../vite.config.ts';
 
 export interface ServedPage {
   /** Address of the page itself. */
@@ -17,10 +18,13 @@ export async function buildAndServe(html: string): Promise<ServedPage> {
   const outDir = mkdtempSync(join(tmpdir(), 'ra3-lab-page-'));
   await build({
     root: ROOT,
-    configFile: join(ROOT, 'vite.config.ts'),
+    configFile: false,
     logLevel: 'warn',
+    base: './',
     publicDir: false,
-    build: { outDir, emptyOutDir: true, minify: false, sourcemap: 'inline', rolldownOptions: { input: html } },
+    plugins: [contentSecurityPolicy()],
+    worker: { format: 'es' },
+    build: { ...pageBuild, outDir, emptyOutDir: true, minify: false, rolldownOptions: { input: html } },
   });
   const server = await serve({ dir: outDir, port: 0 });
   return {
