@@ -1,0 +1,115 @@
+// One object per verb: button, key and the list of keys read the same one. Keys are single letters, ignored while typing.
+import type { Lab, LabState } from './lab.ts';
+
+export interface Action {
+  id: string;
+  label: (state: LabState) => string;
+  /** As in KeyboardEvent.key, lower case. */
+  key: string;
+  /** What it does, for the list of keys. */
+  about: string;
+  enabled: (state: LabState) => boolean;
+  /** Why it is disabled, for the tooltip; empty when enabled. */
+  why: (state: LabState) => string;
+  perform: () => void;
+}
+
+export interface Actions {
+  run: Action;
+  pause: Action;
+  step: Action;
+  stop: Action;
+  share: Action;
+  bundle: Action;
+  play: Action;
+}
+
+export function createActions(lab: Lab): Actions {
+  const busy = (s: LabState) => s.activity !== 'idle';
+  return {
+    run: {
+      id: 'run',
+      label: () => 'Run',
+      key: 'r',
+      about: 'Run the recipe',
+      enabled: (s) => !busy(s) && s.draft.recipe !== null && s.adapter.kind === 'ok',
+      why: (s) => {
+        if (busy(s)) return 'A run is under way';
+        if (s.adapter.kind === 'checking') return 'Looking for a WebGPU adapter';
+        if (s.adapter.kind === 'none') return `Cannot run here: ${s.adapter.reason}`;
+        return s.draft.recipe ? '' : 'The recipe has errors';
+      },
+      perform: () => void lab.run(),
+    },
+    pause: {
+      id: 'pause',
+      label: (s) => (s.activity === 'paused' ? 'Resume' : 'Pause'),
+      key: 'p',
+      about: 'Pause at the next step, or resume',
+      enabled: (s) => s.activity === 'running' || s.activity === 'paused',
+      why: (s) => (busy(s) ? '' : 'Nothing is running'),
+      perform: () => void lab.pauseOrResume(),
+    },
+    step: {
+      id: 'step',
+      label: () => 'Step',
+      key: 's',
+      about: 'When paused: one step further',
+      enabled: (s) => s.activity === 'paused',
+      why: (s) => (s.activity === 'paused' ? '' : 'Pause first'),
+      perform: () => void lab.step(),
+    },
+    stop: {
+      id: 'stop',
+      label: () => 'Stop',
+      key: 'x',
+      about: 'Stop the run and keep what it has',
+      enabled: (s) => s.activity === 'running' || s.activity === 'paused',
+      why: (s) => (busy(s) ? '' : 'Nothing is running'),
+      perform: () => void lab.stop(),
+    },
+    share: {
+      id: 'share',
+      label: () => 'Share',
+      key: 'l',
+      about: 'Put recipe and curves into a link and copy it',
+      enabled: (s) => s.draft.recipe !== null || s.shown !== 'nothing',
+      why: (s) => (s.draft.recipe || s.shown !== 'nothing' ? '' : 'The recipe has errors'),
+      perform: () => void lab.share(),
+    },
+    bundle: {
+      id: 'bundle',
+      label: () => 'Download bundle',
+      key: 'b',
+      about: 'Save the whole run as one zip',
+      enabled: (s) => s.shown === 'run' && (s.activity === 'idle' || s.activity === 'paused'),
+      why: (s) => (s.shown === 'run' ? (s.activity === 'running' ? 'Pause the run or let it end first' : '') : 'Run something first'),
+      perform: () => void lab.downloadBundle(),
+    },
+    play: {
+      id: 'play',
+      label: (s) => (s.playing ? 'Hold' : 'Play'),
+      key: ' ',
+      about: 'Play the recorded run, or hold it',
+      enabled: (s) => s.shown === 'demo',
+      why: (s) => (s.shown === 'demo' ? '' : 'No recorded run is shown'),
+      perform: () => lab.playOrHold(),
+    },
+  };
+}
+
+/** Finds the enabled action of a key press; null while typing, with modifiers held, or when none is meant. */
+export function actionForKey(actions: Actions, state: LabState, event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target'>): Action | null {
+  if (event.ctrlKey || event.metaKey || event.altKey) return null;
+  if (takesKeys(event.target, event.key)) return null;
+  const action = Object.values(actions as unknown as Record<string, Action>).find((a) => a.key === event.key.toLowerCase());
+  return action?.enabled(state) ? action : null;
+}
+
+function takesKeys(target: EventTarget | null, key: string): boolean {
+  const element = target as { tagName?: string; type?: string; isContentEditable?: boolean } | null;
+  const tag = element?.tagName;
+  if (tag === 'TEXTAREA' || tag === 'SELECT' || element?.isContentEditable) return true;
+  if (tag === 'INPUT') return !['range', 'checkbox', 'radio', 'button'].includes(element?.type ?? 'text') || key === ' ';
+  return key === ' ' && (tag === 'BUTTON' || tag === 'SUMMARY' || tag === 'A');
+}

@@ -1,0 +1,151 @@
+// From a run's log to what a chart draws: which curves, on which axis, smoothed how. Pure; knows no chart library.
+// Values that are not finite stay in place as null, so that a gap is seen; smoothing steps over them.
+import { type Arm, type Curve, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
+
+export interface Line {
+  /** Shown in the legend. */
+  label: string;
+  /** Which colour and dash: an arm, or a plain series by number. */
+  tone: Arm | 'second' | 'third';
+  x: number[];
+  /** null = a value that was not finite. */
+  y: (number | null)[];
+}
+
+export interface ChartData {
+  lines: Line[];
+  /** Where one EM iteration ends and the next begins, in x. */
+  dividers: { x: number; label: string }[];
+}
+
+/** The metrics that the page's own charts read, as the stages report them. */
+export const METRICS = {
+  reward: 'reward/mean',
+  lineReward: 'reward/line',
+  lineElbo: 'elbo/line',
+  thinkRate: 'think/rate',
+  loss: 'loss',
+} as const;
+
+const ARM_LABEL: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
+export const ARM_ORDER: readonly Arm[] = ['base', 'ntp', 'ra3'];
+
+export function armLabel(arm: Arm): string {
+  return ARM_LABEL[arm];
+}
+
+export function stageLabel(ref: StageRef): string {
+  const round = ref.iteration === undefined ? '' : ` ${ref.iteration}`;
+  switch (ref.stage) {
+    case 'base':
+      return 'Base training';
+    case 'ntp':
+      return 'NTP';
+    case 'e-step':
+      return `E-step${round}`;
+    case 'infuse':
+      return `Infuse${round}`;
+    case 'm-step':
+      return `M-step${round}`;
+    case 'rlvr':
+      return `RLVR ${ARM_LABEL[ref.arm]}`;
+    case 'evaluate':
+      return `Evaluate ${ARM_LABEL[ref.arm]}${ref.phase === 'after' ? ' after RLVR' : ref.phase === 'before' ? ' before RLVR' : ''}`;
+  }
+}
+
+/** One line per arm over the steps of a stage. */
+export function armLines(log: RunLog, cut: number, stage: Stage, metric: string): ChartData {
+  const lines: Line[] = [];
+  for (const arm of ARM_ORDER) {
+    const curve = log.curvesOf(stage, metric).find((c) => c.ref.arm === arm);
+    if (!curve) continue;
+    const line: Line = { label: ARM_LABEL[arm], tone: arm, x: [], y: [] };
+    addPoints(line, curve, cut, 0);
+    if (line.x.length > 0) lines.push(line);
+  }
+  return { lines, dividers: [] };
+}
+
+/** Metrics of an iterated stage (E-step, M-step), EM iterations one after the other on one axis; one line per metric. */
+export function iteratedLines(
+  log: RunLog,
+  cut: number,
+  stage: Stage,
+  wanted: readonly { metric: string; label: string; tone: Line['tone'] }[],
+): ChartData {
+  const offsets = iterationOffsets(log, stage);
+  const lines: Line[] = [];
+  for (const { metric, label, tone } of wanted) {
+    const line: Line = { label, tone, x: [], y: [] };
+    for (const curve of byIteration(log.curvesOf(stage, metric))) addPoints(line, curve, cut, offsets.get(curve.ref.iteration ?? 1) ?? 0);
+    if (line.x.length > 0) lines.push(line);
+  }
+  const dividers = [...offsets].filter(([, x]) => x > 0).map(([iteration, x]) => ({ x, label: `EM ${iteration}` }));
+  return { lines, dividers: lines.length > 0 ? dividers : [] };
+}
+
+/** Losses of the supervised stages: NTP from its first step, and the M-steps one after the other. */
+export function lossLines(log: RunLog, cut: number): ChartData {
+  const ntp = armLines(log, cut, 'ntp', METRICS.loss).lines.map((line) => ({ ...line, label: 'NTP' }));
+  const m = iteratedLines(log, cut, 'm-step', [{ metric: METRICS.loss, label: 'M-step', tone: 'ra3' }]);
+  return { lines: [...ntp, ...m.lines], dividers: m.dividers };
+}
+
+/** Where each iteration's steps start on the common axis: after the last step of the one before, from the whole log (so that axes stand still). */
+function iterationOffsets(log: RunLog, stage: Stage): Map<number, number> {
+  const lengths = new Map<number, number>();
+  for (const metric of log.metricsOf(stage)) {
+    for (const curve of log.curvesOf(stage, metric)) {
+      const { steps } = curve.before(WHOLE);
+      const iteration = curve.ref.iteration ?? 1;
+      lengths.set(iteration, Math.max(lengths.get(iteration) ?? 0, (steps[steps.length - 1] ?? 0) + 1));
+    }
+  }
+  const offsets = new Map<number, number>();
+  let x = 0;
+  for (const iteration of [...lengths.keys()].sort((a, b) => a - b)) {
+    offsets.set(iteration, x);
+    x += lengths.get(iteration)!;
+  }
+  return offsets;
+}
+
+function byIteration(curves: Curve[]): Curve[] {
+  return [...curves].sort((a, b) => (a.ref.iteration ?? 1) - (b.ref.iteration ?? 1));
+}
+
+function addPoints(line: Line, curve: Curve, cut: number, offset: number): void {
+  const { steps, values } = curve.before(cut);
+  for (let i = 0; i < steps.length; i++) {
+    line.x.push(steps[i]! + offset);
+    line.y.push(Number.isFinite(values[i]!) ? values[i]! : null);
+  }
+}
+
+/** Exponential moving average, debiased as Adam's moments are, so that the first points are not pulled to zero; weight in [0, 1). */
+export function smooth(values: readonly (number | null)[], weight: number): (number | null)[] {
+  if (weight <= 0) return [...values];
+  let mean = 0;
+  let mass = 0;
+  return values.map((value) => {
+    if (value === null) return null;
+    mean = weight * mean + (1 - weight) * value;
+    mass = weight * mass + (1 - weight);
+    return mean / mass;
+  });
+}
+
+/** All lines on one sorted x; undefined where a line has no point (drawn through), null where its value was not finite (a gap). */
+export function align(lines: readonly { x: readonly number[]; y: readonly (number | null)[] }[]): { x: number[]; ys: (number | null | undefined)[][] } {
+  const x = [...new Set(lines.flatMap((line) => line.x))].sort((a, b) => a - b);
+  const rowOf = new Map(x.map((value, row) => [value, row]));
+  const ys = lines.map((line) => {
+    const y = new Array<number | null | undefined>(x.length).fill(undefined);
+    line.x.forEach((value, i) => {
+      y[rowOf.get(value)!] = line.y[i];
+    });
+    return y;
+  });
+  return { x, ys };
+}

@@ -1,0 +1,56 @@
+// From what was recognised in a drop to a recipe that uses it. Pure. Refuses (null, with a sentence why) what no recipe can run yet.
+import type { Recognised } from '../worker/protocol.ts';
+import type { Recipe } from './runLog.ts';
+
+export type { Recognised };
+
+/** Which fields of the dataset mean what, as guessed and then corrected by the user. */
+export interface FieldMapping {
+  /** code: prompt and solution; text: one field, next-token prediction alone. */
+  kind: 'code' | 'text';
+  prompt: string;
+  solution: string;
+  text: string;
+}
+
+export function guessMapping({ dataset }: Recognised): FieldMapping | null {
+  if (!dataset) return null;
+  const [first = '', second = first] = dataset.fields;
+  const text = dataset.fields.find((f) => f === 'text' || f === 'content') ?? first;
+  if (dataset.mapping) return { kind: 'code', ...dataset.mapping, text };
+  return { kind: 'text', prompt: first, solution: second, text };
+}
+
+/** Why the drop cannot be used in a recipe yet, or null when it can. */
+export function missingForRecipe({ model, dataset }: Recognised): string | null {
+  if (!model && !dataset) return 'Drop a model folder and a dataset to use them.';
+  if (!model) return 'Drop a model folder too: the embedded model reads only its own small vocabulary.';
+  if (!dataset) return 'Drop a dataset too: JSONL with a prompt and a solution per row, or text.';
+  if (!model.hasTokenizer) return 'Drop the model folder with its tokenizer.json: without it the dataset cannot be read as tokens.';
+  return null;
+}
+
+/**
+ * The recipe for a dropped model and dataset. Starts from a built-in recipe and changes what a pre-trained model of unknown
+ * size and skill asks for: small batches, low rates, a lift of the think rate, RLVR off (imported rows carry no verifier here).
+ */
+export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapping, start: Recipe): Recipe {
+  if (!model || !dataset) throw new Error('A recipe for a drop needs a model and a dataset.');
+  const maxTokens = Math.max(1, Math.min(256, model.context));
+  const rows = { maxTokens, heldOut: 0.1, maxRows: Math.max(1, Math.min(2000, dataset.rows)) };
+  const supervised = { steps: 50, batch: 4, lr: 2e-5, weightDecay: 0.01 };
+  const code = mapping.kind === 'code';
+  return {
+    ...start,
+    name: `${model.name} on ${dataset.name}`.slice(0, 120),
+    model: 'dropped',
+    task: code
+      ? { kind: 'code', promptField: mapping.prompt, solutionField: mapping.solution, ...rows }
+      : { kind: 'text', field: mapping.text, ...rows },
+    arms: code ? ['base', 'ntp', 'ra3'] : ['base', 'ntp'],
+    ra3: { ...start.ra3, emIterations: 1, eSteps: 20, programs: 2, group: 4, lr: 1e-5, lengthNormalised: true, thinkFloor: 0.2, maxLatentTokens: 16, infuse: 64, m: supervised },
+    ntp: supervised,
+    rlvr: { ...start.rlvr, steps: 0 },
+    evaluate: { prompts: 32, samples: 1 },
+  };
+}

@@ -1,0 +1,40 @@
+// A run as a link and back: recipe, results and the curves that the page draws first, most important first. A link's curves come back as
+// events, so that every panel reads them as it reads any log. Refuses curves whose name is no stage, arm and metric.
+import { decodeLink, encodeLink } from '../share/link.ts';
+import { METRICS } from './curves.ts';
+import { type Arm, type Recipe, type RunEvent, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
+
+const STAGES: readonly Stage[] = ['rlvr', 'e-step', 'ntp', 'm-step'];
+const CURVE_NAME = /^(rlvr|e-step|ntp|m-step) (base|ntp|ra3) (\d{0,3}) (\S{1,80})$/;
+
+export async function writeRunLink(recipe: Recipe, log: RunLog): Promise<string> {
+  const drawn: string[] = Object.values(METRICS);
+  const curves = STAGES.flatMap((stage) =>
+    drawn.flatMap((metric) =>
+      log.curvesOf(stage, metric).map((curve) => {
+        const { steps, values } = curve.before(WHOLE);
+        return {
+          name: `${stage} ${curve.ref.arm} ${curve.ref.iteration ?? ''} ${metric}`,
+          x: [...steps],
+          y: [...values].map((value) => (Number.isFinite(value) ? value : null)),
+        };
+      }),
+    ),
+  );
+  return encodeLink({ recipe, curves, results: log.resultsBefore(WHOLE) });
+}
+
+export async function openRunLink(hash: string): Promise<{ recipe: Recipe; events: RunEvent[] }> {
+  const { recipe, curves, results } = await decodeLink(hash);
+  const events: RunEvent[] = [];
+  for (const { name, x, y } of curves) {
+    const parts = CURVE_NAME.exec(name);
+    if (!parts) continue;
+    const ref: StageRef = { stage: parts[1] as Stage, arm: parts[2] as Arm };
+    if (parts[3]) ref.iteration = Number(parts[3]);
+    const metric = parts[4]!;
+    x.forEach((step, i) => events.push({ type: 'metrics', ...ref, step, values: { [metric]: y[i] ?? null } }));
+  }
+  for (const result of results) events.push({ type: 'result', stage: 'evaluate', arm: result.arm, phase: result.phase, result });
+  return { recipe, events };
+}

@@ -1,0 +1,274 @@
+// A run's log as the page reads it: every event kept in order, and indexes over it that any moment of the run can be cut from.
+// Lives outside the store: events come in batches and at a high rate, readers ask for what stands before a cut (an event's ordinal).
+// Refuses nothing: the log is the record; numbers that are not finite stay as gaps.
+import type {
+  AdapterReport,
+  ArmResult,
+  Phase,
+  RunEvent,
+  RunSummary,
+  ShownGroup,
+  ShownLine,
+  ShownRollout,
+  ShownToken,
+  ShownTrace,
+  Stage,
+  StageRef,
+} from '../run/events.ts';
+import type { Arm, Recipe } from '../run/recipe.ts';
+
+export type { AdapterReport, Arm, ArmResult, Phase, Recipe, RunEvent, RunSummary, ShownGroup, ShownLine, ShownRollout, ShownToken, ShownTrace, Stage, StageRef };
+
+/** Everything of the run, no cut. */
+export const WHOLE = Number.POSITIVE_INFINITY;
+
+/** One metric of one stage over its steps; NaN stands for a value that was not finite. */
+export class Curve {
+  readonly ref: StageRef;
+  readonly metric: string;
+  length = 0;
+  private at = new Float64Array(64);
+  private step = new Float64Array(64);
+  private value = new Float64Array(64);
+
+  constructor(ref: StageRef, metric: string) {
+    this.ref = ref;
+    this.metric = metric;
+  }
+
+  /** Adds a point. A step that is not beyond the last one (a resumed run) replaces what it repeats, so that no line goes backwards. */
+  push(at: number, step: number, value: number | null): void {
+    while (this.length > 0 && this.step[this.length - 1]! >= step) this.length--;
+    if (this.length === this.at.length) {
+      this.at = grown(this.at);
+      this.step = grown(this.step);
+      this.value = grown(this.value);
+    }
+    this.at[this.length] = at;
+    this.step[this.length] = step;
+    this.value[this.length] = value ?? Number.NaN;
+    this.length++;
+  }
+
+  /** Steps and values of the points before the cut, as views (valid until the next push). */
+  before(cut: number): { steps: Float64Array; values: Float64Array } {
+    const n = cut === WHOLE ? this.length : countBelow(this.at, this.length, cut);
+    return { steps: this.step.subarray(0, n), values: this.value.subarray(0, n) };
+  }
+}
+
+export interface Moment {
+  at: number;
+  ref: StageRef;
+  step: number;
+  traces: ShownTrace[];
+}
+
+export interface RolloutMoment {
+  at: number;
+  ref: StageRef;
+  step: number;
+  groups: ShownGroup[];
+}
+
+/** One stage as it stands at a cut. */
+export interface StageProgress {
+  ref: StageRef;
+  done: number;
+  total: number;
+  state: 'running' | 'done';
+  timeMs: number | null;
+}
+
+export interface Notice {
+  at: number;
+  level: 'info' | 'warning' | 'error';
+  message: string;
+}
+
+interface StageRecord {
+  ref: StageRef;
+  startAt: number;
+  endAt: number;
+  steps: number;
+  timeMs: number | null;
+  progress: { at: number; done: number; total: number }[];
+}
+
+export class RunLog {
+  readonly events: RunEvent[] = [];
+  readonly moments: Moment[] = [];
+  readonly rollouts: RolloutMoment[] = [];
+  readonly notices: Notice[] = [];
+  start: Extract<RunEvent, { type: 'start' }> | null = null;
+  end: RunSummary | null = null;
+  /** Counts appended batches; readers compare it to know whether to read again. */
+  version = 0;
+  private readonly curveByKey = new Map<string, Curve>();
+  private readonly stageByKey = new Map<string, StageRecord>();
+  private readonly results: { at: number; result: ArmResult }[] = [];
+  private readonly overall: { at: number; overall: number; leftMs: number | null; ref: StageRef }[] = [];
+
+  get length(): number {
+    return this.events.length;
+  }
+
+  append(events: readonly RunEvent[]): void {
+    for (const event of events) this.take(event);
+    this.version++;
+  }
+
+  private take(event: RunEvent): void {
+    const at = this.events.length;
+    this.events.push(event);
+    switch (event.type) {
+      case 'start':
+        this.start = event;
+        break;
+      case 'stage':
+        this.takeStage(event, at);
+        break;
+      case 'progress': {
+        const record = this.stage(event, at);
+        record.progress.push({ at, done: event.done, total: event.total });
+        this.overall.push({ at, overall: event.overall, leftMs: event.leftMs, ref: refOf(event) });
+        break;
+      }
+      case 'metrics':
+        for (const [metric, value] of Object.entries(event.values)) this.curve(refOf(event), metric).push(at, event.step, value);
+        break;
+      case 'traces':
+        this.moments.push({ at, ref: refOf(event), step: event.step, traces: event.traces });
+        break;
+      case 'rollouts':
+        this.rollouts.push({ at, ref: refOf(event), step: event.step, groups: event.groups });
+        break;
+      case 'result':
+        this.results.push({ at, result: event.result });
+        break;
+      case 'notice':
+        this.notices.push({ at, level: event.level, message: event.message });
+        break;
+      case 'end':
+        this.end = event.summary;
+        break;
+    }
+  }
+
+  private takeStage(event: Extract<RunEvent, { type: 'stage' }>, at: number): void {
+    const record = this.stage(event, at);
+    record.steps = Math.max(record.steps, event.steps);
+    if (event.status === 'end') {
+      record.endAt = at;
+      record.timeMs = event.timeMs;
+    }
+  }
+
+  private stage(ref: StageRef, at: number): StageRecord {
+    const key = keyOf(ref);
+    let record = this.stageByKey.get(key);
+    if (!record) {
+      record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, timeMs: null, progress: [] };
+      this.stageByKey.set(key, record);
+    }
+    return record;
+  }
+
+  private curve(ref: StageRef, metric: string): Curve {
+    const key = `${keyOf(ref)} ${metric}`;
+    let curve = this.curveByKey.get(key);
+    if (!curve) {
+      curve = new Curve(ref, metric);
+      this.curveByKey.set(key, curve);
+    }
+    return curve;
+  }
+
+  /** Every curve of a stage whose metric is `metric`, in order of appearance. */
+  curvesOf(stage: Stage, metric: string): Curve[] {
+    return [...this.curveByKey.values()].filter((c) => c.ref.stage === stage && c.metric === metric);
+  }
+
+  /** Names of the metrics that a stage reported, in order of appearance. */
+  metricsOf(stage: Stage): string[] {
+    const names = new Set<string>();
+    for (const curve of this.curveByKey.values()) if (curve.ref.stage === stage) names.add(curve.metric);
+    return [...names];
+  }
+
+  stagesBefore(cut: number): StageProgress[] {
+    const shown: StageProgress[] = [];
+    for (const record of this.stageByKey.values()) {
+      if (record.startAt >= cut) continue;
+      const ended = record.endAt < cut;
+      const last = lastBefore(record.progress, cut);
+      const total = Math.max(last?.total ?? 0, record.steps);
+      const done = ended ? total : (last?.done ?? 0);
+      shown.push({ ref: record.ref, done, total, state: ended ? 'done' : 'running', timeMs: ended ? record.timeMs : null });
+    }
+    return shown;
+  }
+
+  progressBefore(cut: number): { overall: number; leftMs: number | null; ref: StageRef } | null {
+    return lastBefore(this.overall, cut) ?? null;
+  }
+
+  /** The latest result of every (arm, phase) before the cut. */
+  resultsBefore(cut: number): ArmResult[] {
+    const latest = new Map<string, ArmResult>();
+    for (const { at, result } of this.results) if (at < cut) latest.set(`${result.arm} ${result.phase}`, result);
+    return [...latest.values()];
+  }
+
+  momentsBefore(cut: number): Moment[] {
+    return cut === WHOLE ? this.moments : this.moments.filter((m) => m.at < cut);
+  }
+
+  rolloutsBefore(cut: number): RolloutMoment[] {
+    return cut === WHOLE ? this.rollouts : this.rollouts.filter((m) => m.at < cut);
+  }
+}
+
+/** The log as JSON Lines, one event per line. */
+export function toJsonLines(events: readonly RunEvent[]): string {
+  return events.map((event) => `${JSON.stringify(event)}\n`).join('');
+}
+
+export function keyOf(ref: StageRef): string {
+  return `${ref.stage} ${ref.arm} ${ref.iteration ?? ''} ${ref.phase ?? ''}`;
+}
+
+function refOf(event: StageRef): StageRef {
+  const ref: StageRef = { stage: event.stage, arm: event.arm };
+  if (event.iteration !== undefined) ref.iteration = event.iteration;
+  if (event.phase !== undefined) ref.phase = event.phase;
+  return ref;
+}
+
+function grown(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const next = new Float64Array(array.length * 2);
+  next.set(array);
+  return next;
+}
+
+function countBelow(sorted: Float64Array, length: number, limit: number): number {
+  let lo = 0;
+  let hi = length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (sorted[mid]! < limit) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
+}
+
+function lastBefore<T extends { at: number }>(items: readonly T[], cut: number): T | undefined {
+  let lo = 0;
+  let hi = items.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (items[mid]!.at < cut) lo = mid + 1;
+    else hi = mid;
+  }
+  return items[lo - 1];
+}

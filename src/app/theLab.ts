@@ -1,0 +1,7 @@
+// The one lab of this page, on a real worker, and its verbs.
+import { connectLab } from '../worker/client.ts';
+import { createActions } from './actions.ts';
+import { createLab } from './lab.ts';
+
+export const lab = createLab(connectLab);
+export const actions = createActions(lab);

@@ -1,0 +1,192 @@
+// Line charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, a drag zooms, a double click
+// frames, and charts of one axis move their cursors together. Colours and fonts come from the page's CSS variables.
+import { useEffect, useRef, useState } from 'react';
+import uPlot from 'uplot';
+import { align, type ChartData, type Line, smooth } from '../app/curves.ts';
+import { decimal } from './numbers.ts';
+
+interface ChartProps {
+  title: string;
+  /** What x counts. */
+  xLabel: string;
+  data: ChartData;
+  smoothing: number;
+  /** Charts with one axis share it by name: their cursors move together. */
+  axis: string;
+  height: number;
+  /** Fixed range of y; measured when absent. */
+  range?: [number, number];
+}
+
+const DASH: Record<Line['tone'], number[]> = { ra3: [], ntp: [8, 4], base: [2, 3], second: [8, 4], third: [2, 3] };
+
+export function Chart({ title, xLabel, data, smoothing, axis, height, range }: ChartProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ data, smoothing });
+  latest.current = { data, smoothing };
+  const [hovered, setHovered] = useState<number | null>(null);
+  const scheme = useColourScheme();
+  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}`).join('|')} ${smoothing > 0} ${range?.join(',') ?? ''} ${scheme}`;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: structure stands for what the plot is built from
+  useEffect(() => {
+    const element = host.current;
+    if (!element || data.lines.length === 0) return;
+    const made = new uPlot(
+      optionsFor({ element, lines: data.lines, smoothed: smoothing > 0, axis, height, range, dividers: () => latest.current.data.dividers, onHover: setHovered }),
+      plotted(data.lines, smoothing),
+      element,
+    );
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [structure, axis, height]);
+
+  useEffect(() => {
+    const made = plot.current;
+    if (!made || made.series.length !== 1 + data.lines.length * (smoothing > 0 ? 2 : 1)) return;
+    const { min, max } = made.scales.x!;
+    const xs = made.data[0];
+    const zoomed = xs.length > 1 && (min! > xs[0]! || max! < xs[xs.length - 1]!);
+    made.batch(() => {
+      made.setData(plotted(data.lines, smoothing), !zoomed);
+      if (zoomed) made.setScale('x', { min: min!, max: max! });
+    });
+  }, [data, smoothing]);
+
+  const values = data.lines.map((line) => valueAt(line, smoothing, hovered));
+  const summary = data.lines.map((line, i) => `${line.label} ${decimal(values[i])}`).join(', ');
+  return (
+    <figure className="chart">
+      <figcaption>
+        <h3>{title}</h3>
+        <ul className="legend">
+          {data.lines.map((line, i) => (
+            <li key={line.label} className={`tone-${line.tone}`}>
+              <svg width="16" height="8" aria-hidden="true">
+                <line x1="0" x2="16" y1="4" y2="4" strokeDasharray={DASH[line.tone].join(' ') || undefined} />
+              </svg>
+              {line.label} <span className="num">{decimal(values[i])}</span>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      {data.lines.length === 0 ? (
+        <p className="empty chart-empty">Nothing yet.</p>
+      ) : (
+        <div className="plot" role="img" aria-label={`${title} over ${xLabel}: ${summary}`} ref={host} />
+      )}
+    </figure>
+  );
+}
+
+/** The value under the cursor, else the last one. */
+function valueAt(line: Line, smoothing: number, x: number | null): number | null {
+  const ys = smooth(line.y, smoothing);
+  if (x === null) return ys[ys.length - 1] ?? null;
+  let best = -1;
+  for (let i = 0; i < line.x.length && line.x[i]! <= x; i++) best = i;
+  return best < 0 ? null : ys[best]!;
+}
+
+function plotted(lines: readonly Line[], smoothing: number): uPlot.AlignedData {
+  const drawn = smoothing > 0 ? [...lines, ...lines.map((line) => ({ x: line.x, y: smooth(line.y, smoothing) }))] : lines;
+  const { x, ys } = align(drawn);
+  return [x, ...ys] as uPlot.AlignedData;
+}
+
+interface PlotOptions {
+  element: HTMLElement;
+  lines: readonly Line[];
+  smoothed: boolean;
+  axis: string;
+  height: number;
+  range: [number, number] | undefined;
+  dividers: () => ChartData['dividers'];
+  onHover: (x: number | null) => void;
+}
+
+function optionsFor({ element, lines, smoothed, axis, height, range, dividers, onHover }: PlotOptions): uPlot.Options {
+  const style = getComputedStyle(element);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const font = `11px ${style.fontFamily}`;
+  const quiet = { stroke: colour('--ink-2'), font, grid: { stroke: colour('--hairline'), width: 1 }, ticks: { show: false } };
+  const seriesOf = (line: Line, faint: boolean): uPlot.Series => ({
+    label: line.label,
+    stroke: colour(`--tone-${line.tone}`),
+    width: faint ? 1 : 1.75,
+    alpha: faint ? 0.28 : 1,
+    dash: faint ? [] : DASH[line.tone],
+    points: { show: false },
+    spanGaps: false,
+  });
+  return {
+    width: element.clientWidth,
+    height,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: {
+      sync: { key: axis, setSeries: false },
+      points: { show: !smoothed, size: 5 },
+      drag: { x: true, y: false },
+      y: false,
+    },
+    scales: { x: { time: false }, y: range ? { range } : {} },
+    axes: [
+      { ...quiet, size: 28, gap: 4, space: 64, grid: { show: false } },
+      { ...quiet, size: 44, gap: 4, space: 32, values: (_, splits) => splits.map((v) => compact(v)) },
+    ],
+    series: [{}, ...lines.map((line) => seriesOf(line, smoothed)), ...(smoothed ? lines.map((line) => seriesOf(line, false)) : [])],
+    hooks: {
+      setCursor: [
+        (u) => {
+          const { idx, left } = u.cursor;
+          onHover(idx === null || idx === undefined || left === undefined || left < 0 ? null : (u.data[0][idx] ?? null));
+        },
+      ],
+      drawAxes: [(u) => drawDividers(u, dividers(), colour('--ink-3'), font)],
+    },
+  };
+}
+
+function compact(value: number): string {
+  return String(Number(value.toPrecision(4))).replace('-', '−');
+}
+
+function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string, font: string): void {
+  const { ctx, bbox } = u;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = stroke;
+  ctx.fillStyle = stroke;
+  ctx.lineWidth = ratio;
+  ctx.font = font.replace(/^(\d+)px/, (_, px: string) => `${Number(px) * ratio}px`);
+  ctx.textBaseline = 'top';
+  for (const { x, label } of dividers) {
+    const left = Math.round(u.valToPos(x, 'x', true));
+    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(left + 0.5, bbox.top);
+    ctx.lineTo(left + 0.5, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillText(label, left + 4 * ratio, bbox.top);
+  }
+  ctx.restore();
+}
+
+function useColourScheme(): 'dark' | 'light' {
+  const [dark, setDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  useEffect(() => {
+    const query = matchMedia('(prefers-color-scheme: dark)');
+    const onChange = () => setDark(query.matches);
+    query.addEventListener('change', onChange);
+    return () => query.removeEventListener('change', onChange);
+  }, []);
+  return dark ? 'dark' : 'light';
+}

@@ -1,0 +1,106 @@
+// Name, adapter, the verbs, and how far the run is.
+import { actions } from '../app/theLab.ts';
+import { stageLabel } from '../app/curves.ts';
+import { type StageProgress, keyOf } from '../app/runLog.ts';
+import { ActionButton } from './ActionButton.tsx';
+import { KeysDialog, openKeys } from './KeysDialog.tsx';
+import { duration, timeLeft } from './numbers.ts';
+import { useLab, useLog } from './useLab.ts';
+
+export function Header() {
+  const running = useLab((s) => s.activity !== 'idle');
+  return (
+    <header className="top">
+      <div className="top-row">
+        <div className="brand">
+          <img src="icon.svg" alt="" width="24" height="24" />
+          <h1>RA3 Lab</h1>
+          <p>Watch a small language model learn when to think, in this tab.</p>
+        </div>
+        <AdapterBadge />
+        <div className="verbs" role="toolbar" aria-label="Run">
+          <ActionButton action={actions.run} primary />
+          <ActionButton action={actions.pause} />
+          <ActionButton action={actions.step} />
+          {running ? <ActionButton action={actions.stop} /> : null}
+          <span className="gap" />
+          <ActionButton action={actions.share} />
+          <ActionButton action={actions.bundle} />
+          <button type="button" className="quiet" aria-label="Keys" title="Keys (?)" onClick={openKeys}>
+            ?
+          </button>
+        </div>
+      </div>
+      <Progress />
+      <KeysDialog />
+    </header>
+  );
+}
+
+function AdapterBadge() {
+  const adapter = useLab((s) => s.adapter);
+  switch (adapter.kind) {
+    case 'checking':
+      return <p className="badge">Looking for a WebGPU adapter…</p>;
+    case 'ok': {
+      const { vendor, architecture, description, software } = adapter.report;
+      const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU';
+      return (
+        <p className="badge badge-ok" title={`${vendor} ${architecture} ${description}`}>
+          {name}
+          {software ? ', in software: slow' : ''}
+        </p>
+      );
+    }
+    case 'none':
+      return (
+        <p className="badge badge-none" role="status" title={adapter.reason}>
+          Replay only: {adapter.reason}
+        </p>
+      );
+  }
+}
+
+function Progress() {
+  const { log, cut } = useLog();
+  const shown = useLab((s) => s.shown);
+  const activity = useLab((s) => s.activity);
+  const stages = log.stagesBefore(cut);
+  const progress = log.progressBefore(cut);
+  if (shown !== 'run' && shown !== 'demo') return <div className="stages" />;
+  const current = stages.findLast((s) => s.state === 'running');
+  return (
+    <div className="stages">
+      <ol aria-label="Stages">
+        {stages.map((stage) => (
+          <StageCell key={keyOf(stage.ref)} stage={stage} />
+        ))}
+        {stages.length === 0 && activity !== 'idle' ? <li className="stage">Starting…</li> : null}
+      </ol>
+      {current && activity !== 'idle' ? (
+        <p className="left">
+          <span className="num">
+            {current.done} of {current.total}
+          </span>
+          {progress ? <span className="num">{Math.floor(progress.overall * 100)} %</span> : null}
+          {activity === 'running' ? progress?.leftMs != null ? <span>{timeLeft(progress.leftMs)}</span> : null : <span>{activity}</span>}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+function StageCell({ stage }: { stage: StageProgress }) {
+  const label = stageLabel(stage.ref);
+  const fraction = stage.state === 'done' ? 1 : stage.total > 0 ? stage.done / stage.total : 0;
+  const time = stage.timeMs === null ? `${stage.done} of ${stage.total}` : duration(stage.timeMs);
+  return (
+    <li className={`stage stage-${stage.state}`} title={`${label}: ${time}`} aria-current={stage.state === 'running' ? 'step' : undefined}>
+      <span>{label}</span>
+      <svg className="stage-bar" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
+        <rect className="track" width="100" height="2" />
+        <rect className="fill" width={100 * fraction} height="2" />
+      </svg>
+    </li>
+  );
+}

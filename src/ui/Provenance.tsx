@@ -1,0 +1,60 @@
+// Says where the curves come from (recorded, linked, or run here) and, for the recorded run, plays them again.
+import { actions, lab } from '../app/theLab.ts';
+import { ActionButton } from './ActionButton.tsx';
+import { useLab, useLog } from './useLab.ts';
+
+export function Provenance() {
+  const shown = useLab((s) => s.shown);
+  const alert = useLab((s) => s.alert);
+  return (
+    <>
+      {alert ? (
+        <div className="provenance provenance-alert" role="alert">
+          <p>{alert}</p>
+          <button type="button" onClick={lab.dismissAlert}>
+            Dismiss
+          </button>
+        </div>
+      ) : null}
+      {shown === 'demo' ? <DemoPlayback /> : null}
+      {shown === 'link' ? <LinkNote /> : null}
+    </>
+  );
+}
+
+function DemoPlayback() {
+  const { log, cut } = useLog();
+  const where = lab.position();
+  const stage = cut < log.length ? `${Math.round(where * 100)} % of the run` : 'the whole run';
+  return (
+    <div className="provenance">
+      <p>Recorded run of the embedded default; Run makes it live.</p>
+      <div className="playback">
+        <ActionButton action={actions.play} />
+        <input
+          type="range"
+          min="0"
+          max="1"
+          step="0.002"
+          value={where}
+          aria-label="Position in the recorded run"
+          aria-valuetext={stage}
+          onChange={(e) => lab.seek(Number(e.target.value))}
+        />
+      </div>
+    </div>
+  );
+}
+
+function LinkNote() {
+  const ready = useLab(actions.run.enabled);
+  const why = useLab(actions.run.why);
+  return (
+    <div className="provenance">
+      <p>Recipe and curves from a link, as they were sent; nothing has run here.</p>
+      <button type="button" disabled={!ready} title={why} onClick={actions.run.perform}>
+        Run it here
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,209 @@
+// The recipe: form and text are two views of one draft; what is wrong is named where it is.
+import { type ReactNode, useId, useState } from 'react';
+import { armLabel, ARM_ORDER } from '../app/curves.ts';
+import { PRESETS, presetLabel, recipeOf } from '../app/presets.ts';
+import { differences, fieldOf, type Issue } from '../app/recipeDraft.ts';
+import { lab } from '../app/theLab.ts';
+import { Panel } from './Panel.tsx';
+import { type Field, GROUPS } from './recipeFields.ts';
+import { useLab } from './useLab.ts';
+
+export function RecipePanel() {
+  const [view, setView] = useState<'form' | 'text'>('form');
+  const switcher = (
+    <div className="segmented" role="group" aria-label="View of the recipe">
+      <button type="button" aria-pressed={view === 'form'} onClick={() => setView('form')}>
+        Form
+      </button>
+      <button type="button" aria-pressed={view === 'text'} onClick={() => setView('text')}>
+        Text
+      </button>
+    </div>
+  );
+  return (
+    <Panel question="What will run?" controls={switcher}>
+      <PresetChoice />
+      <DifferenceFromPreset />
+      {view === 'form' ? <RecipeForm /> : <RecipeText />}
+    </Panel>
+  );
+}
+
+function PresetChoice() {
+  const basis = useLab((s) => s.basis);
+  const value = PRESETS.findIndex((p) => p.choice.task === basis.task && p.choice.size === basis.size);
+  return (
+    <label className="field">
+      <span>Preset</span>
+      <select value={value} onChange={(e) => lab.choosePreset(PRESETS[Number(e.target.value)]!.choice)}>
+        {PRESETS.map(({ label }, i) => (
+          <option key={label} value={i}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function DifferenceFromPreset() {
+  const basis = useLab((s) => s.basis);
+  const value = useLab((s) => s.draft.value);
+  if (value === null) return null;
+  const changed = differences(value, recipeOf(basis));
+  if (changed.length === 0) return <p className="difference">Exactly the preset {presetLabel(basis)}.</p>;
+  const shown = changed.slice(0, 4).map((d) => `${d.path} ${printed(d.here)} instead of ${printed(d.there)}`);
+  const more = changed.length > 4 ? ` and ${changed.length - 4} more` : '';
+  return (
+    <p className="difference">
+      Unlike {presetLabel(basis)}: {shown.join(', ')}
+      {more}.
+    </p>
+  );
+}
+
+function printed(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function RecipeForm() {
+  const draft = useLab((s) => s.draft);
+  const whole = draft.issues.filter((i) => i.path === '');
+  const named = new Set(GROUPS.flatMap((g) => g.fields.map((f) => f.path)).concat('arms'));
+  const elsewhere = draft.issues.filter((i) => i.path !== '' && !named.has(i.path));
+  if (draft.value === null) return <Issues issues={whole} note="Mend it in the text view." />;
+  return (
+    <div className="form">
+      <Issues issues={[...whole, ...elsewhere]} />
+      <Arms />
+      {GROUPS.map((group) => {
+        const fields = group.fields.filter((f) => fieldOf(draft.value, f.path) !== undefined);
+        return (
+          <details key={group.title} open={group.open && group.title === 'Task'}>
+            <summary>{group.title}</summary>
+            {fields.map((field) => (
+              <FormField key={field.path} field={field} value={fieldOf(draft.value, field.path)} issue={draft.issues.find((i) => i.path === field.path)} />
+            ))}
+          </details>
+        );
+      })}
+    </div>
+  );
+}
+
+function Arms() {
+  const draft = useLab((s) => s.draft);
+  const value = fieldOf(draft.value, 'arms');
+  const arms = Array.isArray(value) ? value : [];
+  const issue = draft.issues.find((i) => i.path.startsWith('arms'));
+  return (
+    <fieldset className="arms">
+      <legend>Arms</legend>
+      {ARM_ORDER.map((arm) => (
+        <label key={arm}>
+          <input
+            type="checkbox"
+            checked={arms.includes(arm)}
+            onChange={(e) => lab.setField('arms', ARM_ORDER.filter((a) => (a === arm ? e.target.checked : arms.includes(a))))}
+          />
+          {armLabel(arm)}
+        </label>
+      ))}
+      {issue ? <p className="issue">{issue.message}</p> : null}
+    </fieldset>
+  );
+}
+
+function FormField({ field, value, issue }: { field: Field; value: unknown; issue: Issue | undefined }) {
+  const id = useId();
+  const issueId = `${id}-issue`;
+  const shared = { id, title: field.about, 'aria-invalid': issue ? true : undefined, 'aria-describedby': issue ? issueId : undefined };
+  return (
+    <div className={issue ? 'field field-wrong' : 'field'}>
+      <label htmlFor={id} title={field.about}>
+        {field.label}
+      </label>
+      {control()}
+      {issue ? (
+        <p className="issue" id={issueId}>
+          {field.path}: {issue.message}
+        </p>
+      ) : null}
+    </div>
+  );
+
+  function control(): ReactNode {
+    switch (field.kind) {
+      case 'flag':
+        return <input {...shared} type="checkbox" checked={value === true} onChange={(e) => lab.setField(field.path, e.target.checked)} />;
+      case 'choice':
+        return (
+          <select {...shared} value={String(value)} onChange={(e) => lab.setField(field.path, e.target.value)}>
+            {field.options?.map((option) => (
+              <option key={option}>{option}</option>
+            ))}
+          </select>
+        );
+      case 'text':
+        return <input {...shared} type="text" value={String(value)} onChange={(e) => lab.setField(field.path, e.target.value)} />;
+      case 'number':
+        return <NumberInput shared={shared} value={value} onNumber={(n) => lab.setField(field.path, n)} />;
+    }
+  }
+}
+
+/** Keeps what is typed ('2e-', '0.') while it is typed; hands on a number, or the text itself so that the field's check can refuse it. */
+function NumberInput({ shared, value, onNumber }: { shared: { id: string; title: string }; value: unknown; onNumber: (value: unknown) => void }) {
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <input
+      {...shared}
+      type="text"
+      inputMode="decimal"
+      spellCheck={false}
+      autoComplete="off"
+      value={typed ?? String(value)}
+      onChange={(e) => {
+        setTyped(e.target.value);
+        const number = Number(e.target.value);
+        onNumber(e.target.value.trim() !== '' && Number.isFinite(number) ? number : e.target.value);
+      }}
+      onBlur={() => setTyped(null)}
+    />
+  );
+}
+
+function RecipeText() {
+  const draft = useLab((s) => s.draft);
+  return (
+    <div className="form">
+      <textarea
+        aria-label="Recipe as JSON"
+        aria-invalid={draft.issues.length > 0 ? true : undefined}
+        spellCheck={false}
+        rows={28}
+        value={draft.text}
+        onChange={(e) => lab.setText(e.target.value)}
+      />
+      <Issues issues={draft.issues} />
+    </div>
+  );
+}
+
+function Issues({ issues, note }: { issues: readonly Issue[]; note?: string }) {
+  if (issues.length === 0) return null;
+  return (
+    <div className="issues" role="alert">
+      <ul>
+        {issues.map((i) => (
+          <li key={`${i.path} ${i.message}`}>
+            {i.path ? <strong>{i.path}: </strong> : null}
+            {i.message}
+          </li>
+        ))}
+      </ul>
+      {note ? <p>{note}</p> : null}
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+// "What did the model write?": whole groups of rollouts, every token shaded by its log-probability, every line with its verdict.
+import { useMemo, useState } from 'react';
+import { ARM_ORDER, armLabel, stageLabel } from '../app/curves.ts';
+import type { Arm, ShownGroup, ShownRollout, ShownToken } from '../app/runLog.ts';
+import { decimal, signed } from './numbers.ts';
+import { Panel } from './Panel.tsx';
+import { useLog } from './useLab.ts';
+
+export function RolloutsPanel() {
+  return (
+    <Panel question="What did the model write?" note="One group of rollouts per prompt; the darker a token, the less likely it was.">
+      <Rollouts />
+    </Panel>
+  );
+}
+
+function Rollouts() {
+  const { log, cut, version } = useLog();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
+  const all = useMemo(() => log.rolloutsBefore(cut), [log, cut, version]);
+  const [wantedArm, setArm] = useState<Arm>('ra3');
+  const [wantedAt, setAt] = useState<number | null>(null);
+  const [groupIndex, setGroup] = useState(0);
+  const arms = ARM_ORDER.filter((arm) => all.some((m) => m.ref.arm === arm));
+  const arm = arms.includes(wantedArm) ? wantedArm : arms[arms.length - 1];
+  const ofArm = all.filter((m) => m.ref.arm === arm);
+  const moment = ofArm.find((m) => m.at === wantedAt) ?? ofArm[ofArm.length - 1];
+  if (!moment || !arm) return <p className="empty">Rollouts appear with the first RLVR step.</p>;
+  const group = moment.groups[Math.min(groupIndex, moment.groups.length - 1)];
+  return (
+    <>
+      <div className="choices">
+        <div className="segmented" role="group" aria-label="Arm">
+          {arms.map((a) => (
+            <button key={a} type="button" aria-pressed={a === arm} onClick={() => setArm(a)}>
+              {armLabel(a)}
+            </button>
+          ))}
+        </div>
+        <label className="field-inline">
+          Step
+          <select value={moment.at} onChange={(e) => setAt(Number(e.target.value))}>
+            {ofArm.map((m) => (
+              <option key={m.at} value={m.at}>
+                {stageLabel(m.ref)}, step {m.step}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label className="field-inline">
+          Prompt
+          <select value={groupIndex} onChange={(e) => setGroup(Number(e.target.value))}>
+            {moment.groups.map((g, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the index is the group's name
+              <option key={i} value={i}>
+                {g.prompt.slice(0, 60)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Legend />
+      </div>
+      {group ? <Group group={group} /> : null}
+    </>
+  );
+}
+
+function Legend() {
+  return (
+    <p className="token-legend" aria-hidden="true">
+      <span className="token role-line lp-0">likely</span>
+      <span className="token role-line lp-5">unlikely</span>
+      <span className="token role-decision">decision</span>
+      <span className="token role-thought">thought</span>
+      <span className="token role-given">given</span>
+    </p>
+  );
+}
+
+function Group({ group }: { group: ShownGroup }) {
+  const mean = group.rollouts.reduce((sum, r) => sum + r.reward, 0) / Math.max(1, group.rollouts.length);
+  const rewards = new Set(group.rollouts.map((r) => r.reward));
+  return (
+    <div className="group">
+      <p className="group-head">
+        <code>{group.prompt}</code>
+        <span>
+          mean reward <span className="num">{decimal(mean, 2)}</span>
+          {rewards.size < 2 ? '; no spread, so nothing to learn from here' : ''}
+        </span>
+      </p>
+      <ol>
+        {group.rollouts.map((rollout, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the index is the rollout's name
+          <Rollout key={i} rollout={rollout} />
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function Rollout({ rollout }: { rollout: ShownRollout }) {
+  const { tokens, reward, advantage, lineOk } = rollout;
+  const right = lineOk.filter(Boolean).length;
+  return (
+    <li className="rollout">
+      <p className="verdict">
+        <span className={reward > 0 ? 'right' : 'wrong'}>{reward > 0 ? 'right' : 'wrong'}</span>
+        <svg className="verdicts" viewBox={`0 0 ${lineOk.length * 6} 12`} width={lineOk.length * 6} height="12" role="img">
+          <title>{`${right} of ${lineOk.length} lines right`}</title>
+          {lineOk.map((ok, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the index is the line
+            <rect key={i} className={ok ? 'ok' : 'not-ok'} x={i * 6} y={ok ? 2 : 6} width="4" height={ok ? 8 : 4} />
+          ))}
+        </svg>
+        <span className="num advantage" title="Advantage">
+          {signed(advantage)}
+        </span>
+      </p>
+      <p className="tokens">
+        {tokens.map((token, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the index is the position
+          <Token key={i} token={token} />
+        ))}
+      </p>
+    </li>
+  );
+}
+
+function Token({ token }: { token: ShownToken }) {
+  const shade = token.logprob === null ? '' : ` lp-${shadeOf(token.logprob)}`;
+  const title = token.logprob === null ? token.role : `${token.role}: log p ${token.logprob.toFixed(3)}, p ${Math.exp(token.logprob).toFixed(3)}`;
+  return (
+    <span className={`token role-${token.role}${shade}`} title={title}>
+      {token.text}
+    </span>
+  );
+}
+
+/** Six shades: certain, then one per factor of about three in probability. */
+function shadeOf(logprob: number): number {
+  return Math.max(0, Math.min(5, Math.ceil(-logprob / 0.8 - 0.15)));
+}

@@ -1,0 +1,86 @@
+// The page's end of the lab's worker: starts it, carries calls and progress callbacks, and notices when it dies.
+// Every call settles: with its result, with the worker's error, or with WorkerGone (see liveness.ts). Refuses to revive a dead worker:
+// connect a new one.
+import * as Comlink from 'comlink';
+import workerUrl from './lab.worker.ts?worker&url';
+import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
+import type { LabApi } from './protocol.ts';
+
+export type { LabApi, Recognised, GenerateOptions } from './protocol.ts';
+export { WorkerGone } from './liveness.ts';
+
+export interface LabConnection {
+  api: LabApi;
+  terminate(): void;
+  onDeath(listener: (error: WorkerGone) => void): void;
+}
+
+const BEAT_MS = 2000;
+const MISSED_BEATS = 10;
+
+export function connectLab(): LabConnection {
+  const worker = new Worker(trustedWorkerUrl() as string, { type: 'module', name: 'ra3-lab' });
+  const remote = Comlink.wrap<LabApi>(worker);
+  const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
+  worker.addEventListener('error', (event) => {
+    const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
+    liveness.declareDead(`The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`);
+  });
+  worker.addEventListener('messageerror', () => {
+    liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
+  });
+  watchPort(remote, liveness);
+  liveness.onDeath(() => worker.terminate());
+  return {
+    api: guarded(remote, liveness),
+    terminate: () => liveness.declareDead('The worker was ended by the page.'),
+    onDeath: liveness.onDeath,
+  };
+}
+
+/** Where the page's policy asks for Trusted Types, a worker's address must come from a named policy. */
+function trustedWorkerUrl(): unknown {
+  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): unknown } } }).trustedTypes;
+  if (!types) return workerUrl;
+  policy ??= types.createPolicy('ra3-worker', {
+    createScriptURL: (url: string) => {
+      if (url !== workerUrl) throw new TypeError(`Only the lab's own worker may be started, not ${url}`);
+      return url;
+    },
+  });
+  return policy.createScriptURL(workerUrl);
+}
+let policy: { createScriptURL(url: string): unknown } | undefined;
+
+/** Reads a property that no one serves: any answer proves that the worker's loop turns. */
+async function answer(remote: Comlink.Remote<LabApi>): Promise<unknown> {
+  return await (remote as unknown as { heartbeat: PromiseLike<unknown> }).heartbeat;
+}
+
+/** A port whose other end lives in the worker closes when the worker does (Chrome 122 on); elsewhere the heartbeat alone notices. */
+function watchPort(remote: Comlink.Remote<LabApi>, liveness: Liveness): void {
+  remote[Comlink.createEndpoint]().then(
+    (port) => {
+      port.addEventListener('close', () => liveness.declareDead('The worker ended unexpectedly. What it had reported is kept; press Run to start a new one.'));
+      port.start();
+      liveness.onDeath(() => port.close());
+    },
+    () => undefined,
+  );
+}
+
+function guarded(remote: Comlink.Remote<LabApi>, liveness: Liveness): LabApi {
+  const { guard } = liveness;
+  return {
+    adapter: () => guard(remote.adapter() as ReturnType<LabApi['adapter']>),
+    drop: (files) => guard(remote.drop(files)),
+    run: (recipe, onEvent) => guard(remote.run(recipe, Comlink.proxy(onEvent))),
+    pause: () => guard(remote.pause()),
+    resume: () => guard(remote.resume()),
+    step: () => guard(remote.step()),
+    stop: () => guard(remote.stop()),
+    generate: (options, arm, onText) => guard(remote.generate(options, arm, Comlink.proxy(onText))),
+    exportModel: (arm) => guard(remote.exportModel(arm)),
+    exportBundle: () => guard(remote.exportBundle()),
+  };
+}
