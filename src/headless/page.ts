@@ -20,11 +20,20 @@ declare global {
 const { api } = connectLab();
 let bundle = new Uint8Array(0);
 
+/** Events travel on a port of their own and may arrive after the call that they belong to has ended. */
+const LAST_EVENTS_MS = 5000;
+
 window.runLab = async (recipe) => {
   let delivered = Promise.resolve();
+  let sawEnd: () => void = () => undefined;
+  const end = new Promise<void>((resolve) => {
+    sawEnd = resolve;
+  });
   await api.run(recipe, (events) => {
     delivered = delivered.then(() => window.takeEvents(events));
+    if (events.some((event) => event.type === 'end')) sawEnd();
   });
+  await Promise.race([end, new Promise((resolve) => setTimeout(resolve, LAST_EVENTS_MS))]);
   await delivered;
 };
 

@@ -11,7 +11,7 @@ function result(given: Partial<ArmResult> & Pick<ArmResult, 'arm' | 'phase'>): A
     thoughtsPerProgram: 1.5,
     meanDuration: null,
     contentRight: null,
-    heldOutNll: 0.6931,
+    heldOutNll: 0.7125,
     ...given,
   };
 }
