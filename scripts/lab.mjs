@@ -20,6 +20,9 @@ function exitWhenWritten(code) {
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 
+// A reader that has seen enough (such as `head`) closes the pipe: that is no failure.
+process.stdout.on('error', (/** @type {NodeJS.ErrnoException} */ error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 run().then(exitWhenWritten, (error) => {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   exitWhenWritten(1);
