@@ -1,0 +1,161 @@
+// The safetensors reader: what it accepts, what it refuses and how fast.
+import { expect, test } from 'vitest';
+import { fromBlob, fromBytes } from '../../../src/formats/byteSource.ts';
+import { FormatError } from '../../../src/formats/formatError.ts';
+import { joinShards, readSafetensors, writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { hasStories, storiesFile } from './publicFiles.ts';
+
+const encoder = new TextEncoder();
+
+function file(header: string | Uint8Array, dataBytes = 0, statedLength?: bigint): Uint8Array {
+  const bytes = typeof header === 'string' ? encoder.encode(header) : header;
+  const whole = new Uint8Array(8 + bytes.length + dataBytes);
+  new DataView(whole.buffer).setBigUint64(0, statedLength ?? BigInt(bytes.length), true);
+  whole.set(bytes, 8);
+  return whole;
+}
+
+function read(bytes: Uint8Array) {
+  return readSafetensors(fromBytes('model.safetensors', bytes));
+}
+
+async function refusal(bytes: Uint8Array): Promise<string> {
+  const error = await read(bytes).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(FormatError);
+  return (error as FormatError).message;
+}
+
+const f32 = (shape: string, begin: number | string, end: number | string) => `{"dtype":"F32","shape":${shape},"data_offsets":[${begin},${end}]}`;
+
+test('R01 absurd header lengths are refused before anything is allocated', async () => {
+  for (const length of [0n, 1n, 3n, 1_000n, 100_000_001n, 1n << 53n, (1n << 64n) - 1n]) {
+    expect(await refusal(file('{}', 0, length))).toMatch(/states a header of|near character/);
+  }
+  for (const size of [0, 7, 8, 9]) expect(await refusal(new Uint8Array(size))).toContain('no safetensors file');
+});
+
+test('R02 a 30 MB header is read or refused quickly; depth 100,000 and a million entries are refused', async () => {
+  const started = performance.now();
+  const padded = await read(file(`{"a":${f32('[1]', 0, 4)}}${' '.repeat(30_000_000)}`, 4));
+  expect(padded.tensors.size).toBe(1);
+  const long = await read(file(`{"__metadata__":{"note":"${'x'.repeat(30_000_000)}"}}`));
+  expect(long.metadata['note']).toHaveLength(30_000_000);
+  expect(await refusal(file(`{"a":${'['.repeat(100_000)}`))).toContain('"{" expected');
+  expect(await refusal(file(`{"a":{"shape":${'['.repeat(100_000)}`))).toContain('not an integer');
+  const million = Array.from({ length: 1_000_000 }, (_, i) => `"${i}":${f32('[0]', 0, 0)}`);
+  expect(await refusal(file(`{${million.join(',')}}`))).toContain('more than 100000 tensors');
+  expect(performance.now() - started).toBeLessThan(6000);
+});
+
+test('R03 offsets that overlap, leave holes, are reversed, negative or fractional, and trailing bytes are refused', async () => {
+  const two = (a: string, b: string) => `{"a":${a},"b":${b}}`;
+  expect(await refusal(file(two(f32('[2]', 0, 8), f32('[2]', 4, 12)), 12))).toContain('overlaps');
+  expect(await refusal(file(two(f32('[1]', 0, 4), f32('[1]', 8, 12)), 12))).toContain('leaves a hole');
+  expect(await refusal(file(`{"a":${f32('[1]', 4, 8)}}`, 8))).toContain('leaves a hole');
+  expect(await refusal(file(`{"a":${f32('[1]', 4, 0)}}`, 4))).toContain('reversed');
+  expect(await refusal(file(`{"a":${f32('[1]', -4, 0)}}`, 4))).toContain('negative');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, '4.0')}}`, 4))).toContain('fractional');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, '4e0')}}`, 4))).toContain('fractional');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, '04')}}`, 4))).toContain('not an integer');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, '99999999999999999999')}}`, 4))).toContain('not an integer below 2^53');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, 4)}}`, 5))).toContain('trailing bytes');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, 4)}}`, 3))).toContain('cut short');
+  expect(await refusal(file(`{"a":${f32('[1]', 0, 4)}} x`, 4))).toContain('text after');
+});
+
+test('R04 shape x dtype must be the bytes; zero-size and rank-0 are accepted; an unknown dtype is named', async () => {
+  expect(await refusal(file(`{"a":${f32('[3]', 0, 8)}}`, 8))).toContain('F32 [3] is 12 bytes');
+  const huge = f32('[9007199254740991,9007199254740991]', 0, 4);
+  expect(await refusal(file(`{"a":${huge}}`, 4))).toContain('bytes but its data_offsets span 4');
+  expect(await refusal(file('{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', 8))).toMatch(/"w" has dtype "I64"; F32, F16 and BF16/);
+  expect(await refusal(file('{"w":{"dtype":"F32","shape":[1]}}'))).toContain('needs dtype, shape and two data_offsets');
+  expect(await refusal(file('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"extra":1}}', 4))).toContain('"extra"');
+  const accepted = await read(file(`{"scalar":${f32('[]', 0, 4)},"none":${f32('[0,9007199254740991,3]', 4, 4)}}`, 4));
+  expect((await accepted.readFloat32('scalar')).length).toBe(1);
+  expect((await accepted.readFloat32('none')).length).toBe(0);
+  expect((await read(file('{}'))).tensors.size).toBe(0);
+});
+
+test('R05 duplicate names are refused and prototype names are ordinary names', async () => {
+  const twice = `{"a":${f32('[0]', 0, 0)},"\\u0061":${f32('[0]', 0, 0)}}`;
+  expect(await refusal(file(twice))).toContain('"a" is given twice');
+  expect(await refusal(file('{"__metadata__":{"k":"1","k":"2"}}'))).toContain('"k" is given twice');
+  expect(await refusal(file('{"__metadata__":{},"__metadata__":{}}'))).toContain('given twice');
+  expect(await refusal(file('{"__metadata__":{"k":1}}'))).toContain('expected');
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+  const entries = names.map((name) => `"${name}":${f32('[0]', 0, 0)}`);
+  const metadata = names.map((name) => `"${name}":"text"`);
+  const accepted = await read(file(`{"__metadata__":{${metadata.join(',')}},${entries.join(',')}}`));
+  expect([...accepted.tensors.keys()]).toEqual(names);
+  expect(Object.keys(accepted.metadata)).toEqual(names);
+  expect(Object.getPrototypeOf(accepted.metadata)).toBeNull();
+  expect(Object.getPrototypeOf({})).toBe(Object.prototype);
+  await expect(accepted.readFloat32('valueOf')).rejects.toBeInstanceOf(FormatError);
+});
+
+test('R06 a header that is not UTF-8, or begins with a byte-order mark, is refused', async () => {
+  expect(await refusal(file(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])))).toContain('not UTF-8');
+  expect(await refusal(file(new Uint8Array([0xef, 0xbb, 0xbf, 0x7b, 0x7d])))).toContain('begins with "{"');
+  expect(await refusal(file('{"\\ud800":{}}'))).toContain('surrogate');
+  expect(await refusal(file('{"a\nb":{}}'))).toContain('control character');
+});
+
+test('every F16 and BF16 value converts exactly', async () => {
+  const halves = Uint16Array.from({ length: 65_536 }, (_, i) => i);
+  for (const dtype of ['F16', 'BF16']) {
+    const bytes = file(`{"a":{"dtype":"${dtype}","shape":[65536],"data_offsets":[0,131072]}}`, 131_072);
+    bytes.set(new Uint8Array(halves.buffer), bytes.length - 131_072);
+    const values = await (await read(bytes)).readFloat32('a');
+    for (let i = 0; i < 65_536; i++) {
+      const wanted = dtype === 'F16' ? halfValue(i) : new Float32Array(new Uint32Array([i << 16]).buffer)[0]!;
+      if (!Object.is(values[i], wanted)) expect.fail(`${dtype} ${i}: ${values[i]} instead of ${wanted}`);
+    }
+  }
+});
+
+function halfValue(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
+  return exponent ? sign * (1 + fraction / 1024) * 2 ** (exponent - 15) : sign * fraction * 2 ** -24;
+}
+
+test('what is written is read back, aligned to 8 bytes', async () => {
+  const tensors = [
+    { name: 'b', shape: [2, 3], data: Float32Array.from([1, 2, 3, 4, 5, -0]) },
+    { name: 'a"\\é', shape: [], data: Float32Array.from([0.5]) },
+    { name: 'none', shape: [0, 4], data: new Float32Array(0) },
+  ];
+  const bytes = writeSafetensors(tensors, { note: 'x' });
+  expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0);
+  for (const source of [fromBytes('m', bytes), fromBlob('m', new Blob([bytes]))]) {
+    const back = await readSafetensors(source);
+    expect({ ...back.metadata }).toEqual({ format: 'pt', note: 'x' });
+    for (const { name, shape, data } of tensors) {
+      expect(back.tensors.get(name)?.shape).toEqual(shape);
+      expect(await back.readFloat32(name)).toEqual(data);
+    }
+  }
+  expect(() => writeSafetensors([tensors[0]!, tensors[0]!])).toThrow(FormatError);
+  expect(() => writeSafetensors([{ name: 'a', shape: [2], data: new Float32Array(1) }])).toThrow(FormatError);
+});
+
+test('shards are read as one model and a tensor in two of them is refused', async () => {
+  const one = await read(writeSafetensors([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
+  const two = await read(writeSafetensors([{ name: 'b', shape: [1], data: Float32Array.of(2) }]));
+  expect([...(await joinShards([one, two]).readFloat32('b'))]).toEqual([2]);
+  expect(() => joinShards([one, one])).toThrow(FormatError);
+});
+
+test.skipIf(!hasStories)('a real model is read and written back tensor by tensor', async () => {
+  const model = await read(storiesFile('model.safetensors'));
+  const tensors = [];
+  for (const [name, { shape }] of model.tensors) tensors.push({ name, shape, data: await model.readFloat32(name) });
+  const again = await read(writeSafetensors(tensors));
+  expect(again.tensors.size).toBe(47);
+  for (const { name, data } of tensors) expect(await again.readFloat32(name)).toEqual(data);
+});
