@@ -11,7 +11,8 @@ export interface Problem {
 /** 1 - C(n-c, k) / C(n, k), as a product that does not overflow. */
 export function passAtK(n: number, c: number, k: number): number {
   if (!Number.isInteger(n) || !Number.isInteger(c) || c < 0 || c > n) throw new RangeError(`${c} of ${n} samples right: not a count.`);
-  if (!Number.isInteger(k) || k < 1 || k > n) throw new RangeError(`pass@${k} of ${n} samples: k must be from 1 to ${n}. Draw more samples.`);
+  if (!Number.isInteger(k) || k < 1 || k > n)
+    throw new RangeError(`pass@${k} of ${n} samples: k must be from 1 to ${n}. Draw more samples.`);
   if (n - c < k) return 1;
   let miss = 1;
   for (let i = n - c + 1; i <= n; i++) miss *= 1 - k / i;
@@ -54,7 +55,11 @@ export function bootstrap(values: ArrayLike<number>, rng: Rng, resamples = 1000)
 /** a - b on the same problems: resamples problems, so that what is hard for both cancels. The difference is real where 0 lies outside. */
 export function pairedBootstrap(a: ArrayLike<number>, b: ArrayLike<number>, rng: Rng, resamples = 1000): Interval {
   if (a.length !== b.length) throw new RangeError(`${a.length} and ${b.length} problems: a paired comparison needs the same ones.`);
-  return bootstrap(Float64Array.from(a, (v, i) => v - b[i]!), rng, resamples);
+  return bootstrap(
+    Float64Array.from(a, (v, i) => v - b[i]!),
+    rng,
+    resamples,
+  );
 }
 
 /** pass@k over problems with intervals, for each k that every problem has samples for; keys are the k. */

@@ -111,7 +111,8 @@ function checkGroup({ programs, group, lines, lineCount, ...rest }: Group): void
   if (lineCount.length !== programs) throw new RangeError(`lineCount has ${lineCount.length} entries for ${programs} programs.`);
   for (const [name, array] of Object.entries(rest)) {
     const wanted = programs * group * lines;
-    if (array.length !== wanted) throw new RangeError(`${name} has ${array.length} entries; ${programs} x ${group} rollouts of ${lines} lines are ${wanted}.`);
+    if (array.length !== wanted)
+      throw new RangeError(`${name} has ${array.length} entries; ${programs} x ${group} rollouts of ${lines} lines are ${wanted}.`);
   }
 }
 

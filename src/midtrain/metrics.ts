@@ -17,7 +17,12 @@ export interface PolicyTrace {
 /** Discount of the effective horizon; the E-step's own gamma is usually 1, at which every horizon is infinite. */
 export const HORIZON_GAMMA = 0.98;
 
-export function eStepMetrics(g: Group, q: PolicyTrace, s: ElboSettings, prior: { alpha: number; logZ: number }): Record<string, number | null> {
+export function eStepMetrics(
+  g: Group,
+  q: PolicyTrace,
+  s: ElboSettings,
+  prior: { alpha: number; logZ: number },
+): Record<string, number | null> {
   const rewards = lineRewards(g, s);
   const returns = returnsToGo(g, rewards, s.gamma);
   const advantages = groupAdvantages(g, returns, false);

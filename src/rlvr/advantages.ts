@@ -37,7 +37,9 @@ export function groupFractions(rewards: ArrayLike<number>, group: number): { mix
     if (sum === group) good += 1;
     else if (sum === 0) bad += 1;
   }
-  return groups === 0 ? { mixed: 0, allGood: 0, allBad: 0 } : { mixed: (groups - good - bad) / groups, allGood: good / groups, allBad: bad / groups };
+  return groups === 0
+    ? { mixed: 0, allGood: 0, allBad: 0 }
+    : { mixed: (groups - good - bad) / groups, allGood: good / groups, allBad: bad / groups };
 }
 
 /**

@@ -135,6 +135,7 @@ export function textWindows(texts: readonly string[], tokenizer: TextTokenizer, 
     }
     if (ids.length < 2) set.droppedEmpty += 1;
   });
-  if (set.train.length === 0) throw new CodeTaskError(`The ${used.length} texts hold no two tokens to train on. Choose another field or file.`);
+  if (set.train.length === 0)
+    throw new CodeTaskError(`The ${used.length} texts hold no two tokens to train on. Choose another field or file.`);
   return set;
 }

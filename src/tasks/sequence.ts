@@ -40,10 +40,14 @@ function checkLatent(latent: number[], t: number, form: LatentForm): void {
   if (form.kind === 'codebook') {
     const z = latent[0];
     if (latent.length !== 1 || z === undefined || z < form.contentLo || z >= form.contentHi) {
-      throw new RangeError(`The thought before line ${t} is [${latent}]; a codebook's thought is one id from ${form.contentLo} to ${form.contentHi - 1}.`);
+      throw new RangeError(
+        `The thought before line ${t} is [${latent}]; a codebook's thought is one id from ${form.contentLo} to ${form.contentHi - 1}.`,
+      );
     }
   } else if (latent.length > form.maxLatentTokens) {
-    throw new RangeError(`The thought before line ${t} has ${latent.length} tokens; at most ${form.maxLatentTokens} are allowed. Shorten it or raise maxLatentTokens.`);
+    throw new RangeError(
+      `The thought before line ${t} has ${latent.length} tokens; at most ${form.maxLatentTokens} are allowed. Shorten it or raise maxLatentTokens.`,
+    );
   } else if (latent.includes(form.contentEnd)) {
     throw new RangeError(`The thought before line ${t} holds its own end token ${form.contentEnd}. Leave it out: it is added.`);
   }
@@ -134,7 +138,12 @@ export interface ParseOptions {
  * Splits what was generated after the prompt into thoughts and lines. Ids that cannot be read in the form (neither act nor think where a
  * decision must stand) end the parse: complete is false and what was read so far is returned.
  */
-export function parseRollout(generated: ArrayLike<number>, program: Program, form: LatentForm, options: ParseOptions = { lines: 'known' }): Rollout {
+export function parseRollout(
+  generated: ArrayLike<number>,
+  program: Program,
+  form: LatentForm,
+  options: ParseOptions = { lines: 'known' },
+): Rollout {
   if (options.lines === 'free' && form.kind !== 'text') {
     throw new RangeError("Lines of a codebook task have known lengths. Parse with { lines: 'known' }.");
   }

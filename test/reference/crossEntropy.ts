@@ -37,7 +37,12 @@ function logSoftmax(x: ArrayLike<number>): number[] {
 
 /** logits (R, V), one LossRow each. */
 export function crossEntropyRows(logits: Float64Array, V: number, rows: readonly LossRow[]): LossRows {
-  const out: LossRows = { logprob: new Float64Array(rows.length), entropy: new Float64Array(rows.length), loss: 0, dlogits: new Float64Array(logits.length) };
+  const out: LossRows = {
+    logprob: new Float64Array(rows.length),
+    entropy: new Float64Array(rows.length),
+    loss: 0,
+    dlogits: new Float64Array(logits.length),
+  };
   rows.forEach((row, r) => {
     const x = logits.subarray(r * V, (r + 1) * V);
     const dx = out.dlogits.subarray(r * V, (r + 1) * V);

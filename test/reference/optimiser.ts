@@ -25,7 +25,15 @@ export function clipFactor(norm: number, maxNorm: number): number {
  * One step (counted from 1) on one tensor, decay decoupled:
  * p *= 1 - lr wd; g *= clip; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr mHat / (sqrt(vHat) + eps).
  */
-export function adamw(p: Float64Array, g: Float64Array, m: Float64Array, v: Float64Array, step: number, clip: number, s: AdamWSettings): void {
+export function adamw(
+  p: Float64Array,
+  g: Float64Array,
+  m: Float64Array,
+  v: Float64Array,
+  step: number,
+  clip: number,
+  s: AdamWSettings,
+): void {
   for (let i = 0; i < p.length; i++) {
     const grad = g[i]! * clip;
     m[i] = s.beta1 * m[i]! + (1 - s.beta1) * grad;

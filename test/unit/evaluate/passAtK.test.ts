@@ -8,7 +8,8 @@ const choose = (n: number, k: number): number => (k < 0 || k > n ? 0 : k === 0 ?
 describe('passAtK', () => {
   it('equals 1 - C(n-c, k) / C(n, k)', () => {
     for (let n = 1; n <= 12; n++) {
-      for (let c = 0; c <= n; c++) for (let k = 1; k <= n; k++) expect(passAtK(n, c, k)).toBeCloseTo(1 - choose(n - c, k) / choose(n, k), 12);
+      for (let c = 0; c <= n; c++)
+        for (let k = 1; k <= n; k++) expect(passAtK(n, c, k)).toBeCloseTo(1 - choose(n - c, k) / choose(n, k), 12);
     }
   });
   it('stays a probability for large n', () => {
@@ -49,7 +50,14 @@ describe('bootstrap', () => {
 
 describe('passAt', () => {
   it('reports each k that every problem has samples for', () => {
-    const out = passAt([{ n: 8, c: 8 }, { n: 4, c: 0 }], [1, 4, 8], makeRng(1, 0));
+    const out = passAt(
+      [
+        { n: 8, c: 8 },
+        { n: 4, c: 0 },
+      ],
+      [1, 4, 8],
+      makeRng(1, 0),
+    );
     expect(Object.keys(out)).toEqual(['1', '4']);
     expect(out['1']!.mean).toBe(0.5);
   });

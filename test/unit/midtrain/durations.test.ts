@@ -1,6 +1,14 @@
 // Segments, horizons and think rates on small cases that can be counted by hand.
 import { describe, expect, it } from 'vitest';
-import { durationHistogram, effectiveHorizon, geometricPrior, meanDuration, persistence, segmentsOf, thinkRates } from '../../../src/midtrain/durations.ts';
+import {
+  durationHistogram,
+  effectiveHorizon,
+  geometricPrior,
+  meanDuration,
+  persistence,
+  segmentsOf,
+  thinkRates,
+} from '../../../src/midtrain/durations.ts';
 
 const programs = [
   [0, 1, 0, 0, 1, 0],

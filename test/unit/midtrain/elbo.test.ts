@@ -22,7 +22,16 @@ import { makeRng } from '../../../src/tasks/rng.ts';
 import { buildSequence, ROLE } from '../../../src/tasks/sequence.ts';
 import type { LatentForm, Program } from '../../../src/tasks/task.ts';
 
-const recipe: ElboRecipe = { kl: 'penalty', c: 0.05, alpha: 0.9, tokenPenalty: 0, capPenalty: 0, eta: 0.01, gamma: 1, lengthNormalised: false };
+const recipe: ElboRecipe = {
+  kl: 'penalty',
+  c: 0.05,
+  alpha: 0.9,
+  tokenPenalty: 0,
+  capPenalty: 0,
+  eta: 0.01,
+  gamma: 1,
+  lengthNormalised: false,
+};
 const sum = (x: ArrayLike<number>) => Array.from(x).reduce((a, b) => a + b, 0);
 
 function randomGroup(seed: number, programs = 5, group = 4, lines = 6): Group {
@@ -182,7 +191,11 @@ describe('policyWeights', () => {
     const pi = policy(theta0);
     const out = new Float64Array(theta0.length);
     for (const r of rollouts) {
-      const s = buildSequence(program, r.map((z) => (z === null ? null : [z])), form);
+      const s = buildSequence(
+        program,
+        r.map((z) => (z === null ? null : [z])),
+        form,
+      );
       const g: Group = {
         ...{ programs: 1, group: 1, lines: T, lineCount: Int32Array.of(T) },
         lineLogprob: Float64Array.from(r, (_, t) => lineLogprob(r, t)),
@@ -221,7 +234,8 @@ describe('policyWeights', () => {
       return (at(1e-5) - at(-1e-5)) / 2e-5;
     });
   }
-  const expectation = (pi: ReturnType<typeof policy>, f: (r: (number | null)[]) => number) => sum(rollouts.map((r) => probability(pi, r) * f(r)));
+  const expectation = (pi: ReturnType<typeof policy>, f: (r: (number | null)[]) => number) =>
+    sum(rollouts.map((r) => probability(pi, r) * f(r)));
 
   it('give the exact gradient of the penalised reward and entropy bonus (single-token latents, all rollouts enumerated)', () => {
     const settings = elboSettings({ ...recipe, eta: 0.3 }, Math.log(Z));
@@ -260,8 +274,15 @@ describe('lineLogprobs', () => {
   it('sums the scored tokens of each line and nothing else', () => {
     const task = builtinTask('recall-lines');
     const p = task.samplePrograms(makeRng(1, 0), 1)[0]!;
-    const s = buildSequence(p, p.lines.map((_, t) => (t === 2 ? [1] : null)), task.latent);
-    const { sum: lines, count } = lineLogprobs(s, Float64Array.from(s.ids, (_, i) => -(i + 1)));
+    const s = buildSequence(
+      p,
+      p.lines.map((_, t) => (t === 2 ? [1] : null)),
+      task.latent,
+    );
+    const { sum: lines, count } = lineLogprobs(
+      s,
+      Float64Array.from(s.ids, (_, i) => -(i + 1)),
+    );
     expect(Array.from(count)).toEqual(new Array(8).fill(1));
     expect(Array.from(lines)).toEqual(Array.from(s.lineStart, (i) => -i));
   });

@@ -23,6 +23,8 @@ export function expectGradient(f: () => number, x: Float64Array, gradient: Float
     const below = f();
     x[i] = kept;
     const numeric = (above - below) / (2 * step);
-    expect(Math.abs(numeric - gradient[i]!), `entry ${i}: ${gradient[i]} given, ${numeric} by differences`).toBeLessThan(1e-6 * (1 + Math.abs(numeric)));
+    expect(Math.abs(numeric - gradient[i]!), `entry ${i}: ${gradient[i]} given, ${numeric} by differences`).toBeLessThan(
+      1e-6 * (1 + Math.abs(numeric)),
+    );
   }
 }

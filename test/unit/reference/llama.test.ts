@@ -19,7 +19,11 @@ const tiny: LlamaShape = {
 
 function randomWeights(c: LlamaShape, seed: number): Weights {
   const w: Weights = new Map();
-  const put = (name: string, length: number, around = 0) => w.set(name, randomArray(length, seed + w.size, 0.5).map((v) => v + around));
+  const put = (name: string, length: number, around = 0) =>
+    w.set(
+      name,
+      randomArray(length, seed + w.size, 0.5).map((v) => v + around),
+    );
   put('model.embed_tokens.weight', c.vocabulary * c.hidden);
   for (let l = 0; l < c.layers; l++) {
     const own = (name: string, length: number, around = 0) => put(`model.layers.${l}.${name}.weight`, length, around);
@@ -41,7 +45,11 @@ function randomWeights(c: LlamaShape, seed: number): Weights {
 describe('llama', () => {
   const task = builtinTask('recall-lines');
   const program = task.samplePrograms(makeRng(1, 0), 1)[0]!;
-  const sequence = buildSequence(program, program.lines.map((_, t) => (t === 1 ? [3] : null)), task.latent);
+  const sequence = buildSequence(
+    program,
+    program.lines.map((_, t) => (t === 1 ? [3] : null)),
+    task.latent,
+  );
   const T = 14;
   const cut = (x: Int32Array) => x.slice(0, T);
   const batch = { ids: cut(sequence.ids), B: 1, T, W: 3, pinLo: cut(sequence.pinLo), pinHi: cut(sequence.pinHi) };
@@ -85,7 +93,11 @@ async function stories() {
   const file = await readSafetensors(fromBytes('model.safetensors', new Uint8Array(read('model.safetensors'))));
   const weights: Weights = new Map();
   for (const name of file.tensors.keys()) weights.set(name, Float64Array.from(await file.readFloat32(name)));
-  return { config, weights, golden: JSON.parse(read('golden.json').toString()) as Record<string, number[]> & { mean_nll_greedy_ids: number } };
+  return {
+    config,
+    weights,
+    golden: JSON.parse(read('golden.json').toString()) as Record<string, number[]> & { mean_nll_greedy_ids: number },
+  };
 }
 
 /** Rows that predict token i + 1 of each of the given lines, padded to T, weighted by 1 / number of predicted tokens. */
@@ -114,7 +126,15 @@ describe.skipIf(missing)('stories260K', () => {
   it('follows the optimiser steps of transformers and torch', { timeout: 60000 }, async () => {
     const trace = JSON.parse(readFileSync(new URL('../../golden/stories260k_trace.json', import.meta.url), 'utf8')) as {
       lines: number[][];
-      traces: { batch: number; lr: number; betas: [number, number]; eps: number; weightDecay: number; clipNorm: number; steps: { loss: number; gradNorm: number }[] }[];
+      traces: {
+        batch: number;
+        lr: number;
+        betas: [number, number];
+        eps: number;
+        weightDecay: number;
+        clipNorm: number;
+        steps: { loss: number; gradNorm: number }[];
+      }[];
     };
     const { config, weights } = await stories();
     const { batch: size, lr, betas, eps, weightDecay, clipNorm, steps } = trace.traces[0]!;

@@ -165,7 +165,13 @@ describe('crossEntropyRows', () => {
 describe('adamw', () => {
   it('moves by lr against the sign of the first gradient, after decay', () => {
     const p = Float64Array.of(1, -2);
-    adamw(p, Float64Array.of(0.3, -40), new Float64Array(2), new Float64Array(2), 1, 1, { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 0, weightDecay: 0.5 });
+    adamw(p, Float64Array.of(0.3, -40), new Float64Array(2), new Float64Array(2), 1, 1, {
+      lr: 0.1,
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 0,
+      weightDecay: 0.5,
+    });
     close(p, [0.95 - 0.1, -1.9 + 0.1]);
   });
   it('clips by the global norm', () => {

@@ -28,7 +28,11 @@ describe('groupFractions', () => {
 describe('tokenWeights', () => {
   const task = builtinTask('recall-lines');
   const program = task.samplePrograms(makeRng(1, 0), 1)[0]!;
-  const sequence = buildSequence(program, program.lines.map((_, t) => (t === 0 ? [2] : null)), task.latent);
+  const sequence = buildSequence(
+    program,
+    program.lines.map((_, t) => (t === 0 ? [2] : null)),
+    task.latent,
+  );
   it('weighs what the policy wrote, by the same constant whatever the length', () => {
     const w = tokenWeights(sequence, 0.5, 4, 16);
     const { weight } = targetsOf(sequence, 'policy-rlvr', task);

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { loadTokenizer } from '../../../src/formats/tokenizer.ts';
 import { codePrograms, formatPrompt, textLatentForm, textWindows, type TextTokenizer } from '../../../src/tasks/code.ts';
 
 const chars: TextTokenizer = {
@@ -40,14 +41,19 @@ describe('codePrograms', () => {
     expect(set.commentLinesRemoved).toBe(1);
   });
   it('splits by row order, then drops and counts', () => {
-    const rows = Array.from({ length: 10 }, (_, i) => ({ prompt: `${i}`, solution: i === 1 ? ' ' : i === 9 ? 'x'.repeat(99) : `x = ${i}` }));
+    const rows = Array.from({ length: 10 }, (_, i) => ({
+      prompt: `${i}`,
+      solution: i === 1 ? ' ' : i === 9 ? 'x'.repeat(99) : `x = ${i}`,
+    }));
     const set = codePrograms(rows, chars, form, { maxTokens: 60, heldOut: 0.3, maxRows: 10 });
     expect(set.train.map((p) => print(p.prompt.slice(5, 6)))).toEqual(['0', '2', '3', '4', '5', '6']);
     expect(set.heldOut.map((p) => print(p.prompt.slice(5, 6)))).toEqual(['7', '8']);
     expect([set.rows, set.droppedEmpty, set.droppedLong]).toEqual([10, 1, 1]);
   });
   it('says why nothing is left', () => {
-    expect(() => codePrograms([{ prompt: 'p', solution: 'long line' }], chars, form, { ...options, maxTokens: 5 })).toThrow(/1 are longer than 5/);
+    expect(() => codePrograms([{ prompt: 'p', solution: 'long line' }], chars, form, { ...options, maxTokens: 5 })).toThrow(
+      /1 are longer than 5/,
+    );
   });
 
   const file = new URL('../../../../shared/data/mbpp.jsonl.gz', import.meta.url);
@@ -66,6 +72,19 @@ describe('codePrograms', () => {
     expect(set.heldOut.length).toBeLessThanOrEqual(97);
     for (const p of set.train) for (const l of p.lines) expect(l.tokens.at(-1) === 10 && !l.tokens.includes(13)).toBe(true);
   });
+});
+
+const tokenizerFile = new URL('../../../../shared/models/stories260K/tokenizer.json', import.meta.url);
+const noTokenizer = !existsSync(tokenizerFile);
+if (noTokenizer) console.warn(`skipped: ${tokenizerFile.pathname} is missing`);
+it.skipIf(noTokenizer)('works with a real tokenizer: lines joined again give the solution', () => {
+  const tokenizer = loadTokenizer(readFileSync(tokenizerFile, 'utf8'), null);
+  const own = textLatentForm(tokenizer, 8);
+  const solution = 'def f(x):\n  if x > 1:\n    return f(x - 1)\n  return 0\n';
+  const { train } = codePrograms([{ prompt: 'Count down.', solution }], tokenizer, own, options);
+  expect(train[0]!.lines).toHaveLength(4);
+  expect(tokenizer.decode(train[0]!.lines.flatMap((l) => l.tokens))).toBe(solution);
+  for (const l of train[0]!.lines) expect(l.tokens.at(-1)).toBe(own.kind === 'text' ? own.contentEnd : -1);
 });
 
 describe('textWindows', () => {

@@ -46,7 +46,14 @@ describe.each(BUILTIN_TASKS.map((task) => [task.id, task] as const))('%s', (_, t
   });
   it('fails lines that hold no symbol, without throwing', () => {
     const p = programs[0]!;
-    expect(task.verify(p, p.lines.map(() => [])).lineOk.every((ok) => !ok)).toBe(true);
+    expect(
+      task
+        .verify(
+          p,
+          p.lines.map(() => []),
+        )
+        .lineOk.every((ok) => !ok),
+    ).toBe(true);
     expect(() => task.verify(p, [])).toThrow(/0 lines given/);
   });
   it('prints one string per line, thoughts as comments of their own', () => {

@@ -9,7 +9,9 @@ describe('philox', () => {
     expect(hex(philox4x32(0, 0, 0, 0, 0, 0))).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
     const f = 0xffffffff;
     expect(hex(philox4x32(f, f, f, f, f, f))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
-    expect(hex(philox4x32(0xa4093822, 0x299f31d0, 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344))).toBe('d16cfe09 94fdcceb 5001e420 24126ea1');
+    expect(hex(philox4x32(0xa4093822, 0x299f31d0, 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344))).toBe(
+      'd16cfe09 94fdcceb 5001e420 24126ea1',
+    );
   });
   it('reads a cell with key (seed, stream) and counter (step, row, column, 0)', () => {
     expect(philox(1, 2, 3, 4, 5)).toEqual(philox4x32(1, 2, 3, 4, 5, 0));

@@ -44,7 +44,13 @@ describe('buildSequence with a codebook', () => {
   });
   it('is never longer than the task says', () => {
     expect(longestSequence(program, recall.latent)).toBe(recall.maxTokens);
-    expect(buildSequence(program, latents.map(() => [1]), recall.latent).ids.length).toBe(recall.maxTokens);
+    expect(
+      buildSequence(
+        program,
+        latents.map(() => [1]),
+        recall.latent,
+      ).ids.length,
+    ).toBe(recall.maxTokens);
   });
   it('refuses codes outside the book and a wrong number of latents', () => {
     expect(() => buildSequence(program, [[6], ...latents.slice(1)], recall.latent)).toThrow(/from 0 to 5/);
@@ -106,7 +112,14 @@ describe('parseRollout', () => {
   });
   it('reads free lines with a tokenizer that has other ends of line', () => {
     const out = parseRollout([50, 99, 51, NEWLINE], code, text, { lines: 'free', endsLine: (id) => id === 99 || id === NEWLINE });
-    expect(out).toEqual({ latents: [null, null], written: [[50, 99], [51, NEWLINE]], complete: true });
+    expect(out).toEqual({
+      latents: [null, null],
+      written: [
+        [50, 99],
+        [51, NEWLINE],
+      ],
+      complete: true,
+    });
     expect(withWritten(code, out.written).lines[1]).toEqual(line(51, NEWLINE));
   });
 });
