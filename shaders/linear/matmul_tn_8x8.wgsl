@@ -1,0 +1,68 @@
+// formula: Y[m, n] = sum_k A[k, m] B[k, n], K cut into P parts that are stored one after the other; 8 rows x 2 vec4 columns per thread, registers only
+// in: A (K, M), B (K, N) f32 with row strides lda, ldb and offsets in elements; r: residual laid out as y
+// out: y (M, N) f32 with row stride ldy; mode 0 stores, 1 adds to what is there, 2 adds r
+// grid: ceil(N / 64) x ceil(M / 64) x P workgroups of 8 x 8
+// cost: 2 M N K flops
+// tolerance: 1e-7 normalised mean squared error; k in ascending order
+// guard: lda and N multiples of 4; threads beyond M or N do nothing
+// Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
+struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, mode: u32, parts: u32 }
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> r: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+
+fn put(part: u32, m: u32, n4: u32, sum: vec4<f32>) {
+  if (m >= args.M || n4 >= args.N / 4u) { return; }
+  let at = (args.yOffset + (part * args.M + m) * args.ldy) / 4u + n4;
+  if (args.mode == 0u) { y[at] = sum; } else if (args.mode == 1u) { y[at] += sum; } else { y[at] = sum + r[at]; }
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let m = id.y * 8u;
+  let n = id.x * 2u;
+  let N4 = args.N / 4u;
+  if (m >= args.M || n >= N4) { return; }
+  let perPart = (args.K + args.parts - 1u) / args.parts;
+  let begin = id.z * perPart;
+  let end = min(begin + perPart, args.K);
+  let lastA = (args.lda - 1u) / 4u;
+  let m0 = min(m / 4u + 0u, lastA);
+  let m1 = min(m / 4u + 1u, lastA);
+  let n0 = min(n + 0u, N4 - 1u);
+  let n1 = min(n + 1u, N4 - 1u);
+  var s00 = vec4<f32>(0.0); var s01 = vec4<f32>(0.0);
+  var s10 = vec4<f32>(0.0); var s11 = vec4<f32>(0.0);
+  var s20 = vec4<f32>(0.0); var s21 = vec4<f32>(0.0);
+  var s30 = vec4<f32>(0.0); var s31 = vec4<f32>(0.0);
+  var s40 = vec4<f32>(0.0); var s41 = vec4<f32>(0.0);
+  var s50 = vec4<f32>(0.0); var s51 = vec4<f32>(0.0);
+  var s60 = vec4<f32>(0.0); var s61 = vec4<f32>(0.0);
+  var s70 = vec4<f32>(0.0); var s71 = vec4<f32>(0.0);
+  for (var k = begin; k < end; k++) {
+    let aRow = (args.aOffset + k * args.lda) / 4u;
+    let bRow = (args.bOffset + k * args.ldb) / 4u;
+    let w0 = b[bRow + n0];
+    let w1 = b[bRow + n1];
+    let x0 = a[aRow + m0];
+    s00 += x0.x * w0; s01 += x0.x * w1;
+    s10 += x0.y * w0; s11 += x0.y * w1;
+    s20 += x0.z * w0; s21 += x0.z * w1;
+    s30 += x0.w * w0; s31 += x0.w * w1;
+    let x1 = a[aRow + m1];
+    s40 += x1.x * w0; s41 += x1.x * w1;
+    s50 += x1.y * w0; s51 += x1.y * w1;
+    s60 += x1.z * w0; s61 += x1.z * w1;
+    s70 += x1.w * w0; s71 += x1.w * w1;
+  }
+  put(id.z, m + 0u, n + 0u, s00); put(id.z, m + 0u, n + 1u, s01);
+  put(id.z, m + 1u, n + 0u, s10); put(id.z, m + 1u, n + 1u, s11);
+  put(id.z, m + 2u, n + 0u, s20); put(id.z, m + 2u, n + 1u, s21);
+  put(id.z, m + 3u, n + 0u, s30); put(id.z, m + 3u, n + 1u, s31);
+  put(id.z, m + 4u, n + 0u, s40); put(id.z, m + 4u, n + 1u, s41);
+  put(id.z, m + 5u, n + 0u, s50); put(id.z, m + 5u, n + 1u, s51);
+  put(id.z, m + 6u, n + 0u, s60); put(id.z, m + 6u, n + 1u, s61);
+  put(id.z, m + 7u, n + 0u, s70); put(id.z, m + 7u, n + 1u, s71);
+}

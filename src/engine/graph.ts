@@ -1,0 +1,386 @@
+// A step as data: trace once, plan memory, replay. A Graph records dispatches over tensors; compile() plans every temporary into one arena
+// by liveness, fixes all bind groups and argument blocks, and returns a Plan whose run() re-encodes the whole list into one pass per
+// submission, with submissions bounded in estimated time. Gradients: the first writer of a gradient overwrites, later ones add.
+// Refuses: tensors that exceed the adapter's binding limit (GpuError 'memory'), dispatches that bind a tensor twice.
+import { type GpuContext, GpuError } from '../gpu/context.ts';
+import { kernelSource } from '../gpu/shaders.ts';
+
+export type Dtype = 'f32' | 'u32' | 'i32';
+
+/** A typed block of GPU memory. `view` tensors alias a range of another. */
+export interface Tensor {
+  id: number;
+  label: string;
+  shape: readonly number[];
+  dtype: Dtype;
+  sizeBytes: number;
+  kind: 'state' | 'temp' | 'view';
+  /** For state tensors the buffer; for temps set at compile. */
+  buffer: GPUBuffer | null;
+  offset: number;
+  parent: Tensor | null;
+}
+
+export interface Dispatch {
+  kernel: string;
+  overrides: Record<string, number>;
+  args: Record<string, number>;
+  tensors: Tensor[];
+  grid: [number, number, number];
+  /** Estimated multiply-adds x 2 plus bytes moved: used to bound submissions and for profiles. */
+  cost: number;
+}
+
+export interface DispatchOptions {
+  overrides?: Record<string, number>;
+  args?: Record<string, number>;
+  grid: number | [number, number] | [number, number, number];
+  cost?: number;
+}
+
+const ALIGN = 256;
+let nextId = 1;
+
+export function elements(shape: readonly number[]): number {
+  let n = 1;
+  for (const s of shape) n *= s;
+  return n;
+}
+
+/** A tensor with its own zeroed buffer, readable and writable by the host; lives until freeState. */
+export function createState(gpu: GpuContext, label: string, shape: readonly number[], dtype: Dtype = 'f32'): Tensor {
+  const sizeBytes = Math.max(4, elements(shape) * 4);
+  const buffer = gpu.createBuffer(label, sizeBytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC);
+  return { id: nextId++, label, shape, dtype, sizeBytes, kind: 'state', buffer, offset: 0, parent: null };
+}
+
+/** A tensor over elements [offset, offset + size) of a state tensor; the offset must be a multiple of 64 elements. */
+export function viewState(parent: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
+  const offset = parent.offset + offsetElements * 4;
+  if (offset % ALIGN !== 0) throw new GpuError('invalid', `View ${label} at byte ${offset} is not aligned to ${ALIGN}.`);
+  return { id: nextId++, label, shape, dtype: parent.dtype, sizeBytes: elements(shape) * 4, kind: 'view', buffer: parent.buffer, offset, parent };
+}
+
+export function freeState(gpu: GpuContext, tensor: Tensor): void {
+  if (tensor.buffer) gpu.destroyBuffer(tensor.buffer);
+  tensor.buffer = null;
+}
+
+export function writeTensor(gpu: GpuContext, tensor: Tensor, data: Float32Array | Uint32Array | Int32Array, elementOffset = 0): void {
+  if (!tensor.buffer) throw new GpuError('invalid', `${tensor.label} has no memory yet.`);
+  if ((elementOffset + data.length) * 4 > tensor.sizeBytes)
+    throw new GpuError('invalid', `Writing ${data.length} elements at ${elementOffset} overruns ${tensor.label} (${tensor.sizeBytes / 4}).`);
+  gpu.device.queue.writeBuffer(tensor.buffer, tensor.offset + elementOffset * 4, data as Float32Array<ArrayBuffer>);
+}
+
+/** Reads several tensors with one copy and one wait. */
+export async function readTensors(gpu: GpuContext, tensors: readonly Tensor[]): Promise<Float32Array[]> {
+  const total = tensors.reduce((n, t) => n + t.sizeBytes, 0);
+  const staging = gpu.createBuffer('readback', total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  try {
+    const encoder = gpu.device.createCommandEncoder();
+    let at = 0;
+    for (const t of tensors) {
+      if (!t.buffer) throw new GpuError('invalid', `${t.label} has no memory yet.`);
+      encoder.copyBufferToBuffer(t.buffer, t.offset, staging, at, t.sizeBytes);
+      at += t.sizeBytes;
+    }
+    gpu.device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (e) {
+      gpu.check();
+      throw new GpuError('lost', `Reading back from the GPU failed: ${(e as Error).message}`);
+    }
+    gpu.check();
+    const all = staging.getMappedRange().slice(0);
+    at = 0;
+    return tensors.map((t) => {
+      const part = new Float32Array(all, at, t.sizeBytes / 4);
+      at += t.sizeBytes;
+      return part;
+    });
+  } finally {
+    gpu.destroyBuffer(staging);
+  }
+}
+
+export async function readFloats(gpu: GpuContext, tensor: Tensor): Promise<Float32Array> {
+  return (await readTensors(gpu, [tensor]))[0] as Float32Array;
+}
+export const asUints = (data: Float32Array): Uint32Array => new Uint32Array(data.buffer, data.byteOffset, data.length);
+
+export class Graph {
+  readonly gpu: GpuContext;
+  readonly label: string;
+  readonly dispatches: Dispatch[] = [];
+  private readonly temps: Tensor[] = [];
+  private readonly owned: Tensor[] = [];
+  private readonly kept = new Set<number>();
+  private readonly tape: (() => void)[] = [];
+  private readonly gradients = new Map<number, { tensor: Tensor; written: boolean }>();
+  private dummyTensor: Tensor | null = null;
+
+  constructor(gpu: GpuContext, label: string) {
+    this.gpu = gpu;
+    this.label = label;
+  }
+
+  /** A host-written (or host-read) tensor that this graph owns. */
+  input(label: string, shape: readonly number[], dtype: Dtype = 'f32'): Tensor {
+    const t = createState(this.gpu, `${this.label}/${label}`, shape, dtype);
+    this.owned.push(t);
+    return t;
+  }
+
+  /** A temporary, planned by liveness. */
+  temp(label: string, shape: readonly number[], dtype: Dtype = 'f32'): Tensor {
+    const t: Tensor = { id: nextId++, label, shape, dtype, sizeBytes: Math.max(4, elements(shape) * 4), kind: 'temp', buffer: null, offset: 0, parent: null };
+    this.temps.push(t);
+    return t;
+  }
+
+  /** Keeps a temporary's memory to itself to the end, so that the host may read it after run(). */
+  keep(t: Tensor): Tensor {
+    this.kept.add(t.id);
+    return t;
+  }
+
+  /** Bound where a kernel's optional input is absent. */
+  dummy(): Tensor {
+    this.dummyTensor ??= this.input('absent', [4]);
+    return this.dummyTensor;
+  }
+
+  dispatch(kernel: string, tensors: Tensor[], options: DispatchOptions): void {
+    const source = kernelSource(kernel);
+    if (tensors.length !== source.bindings.length)
+      throw new GpuError('invalid', `${kernel} binds ${source.bindings.join(', ')}; ${tensors.length} tensors given.`);
+    for (const field of source.args) if (options.args?.[field.name] === undefined) throw new GpuError('invalid', `${kernel}: argument ${field.name} is missing.`);
+    const g = typeof options.grid === 'number' ? [options.grid] : options.grid;
+    const grid: [number, number, number] = [g[0] ?? 1, g[1] ?? 1, g[2] ?? 1];
+    if (grid.some((n) => n === 0)) return;
+    const limit = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
+    if (grid.some((n) => n > limit)) throw new GpuError('invalid', `${kernel}: grid ${grid.join(' x ')} exceeds ${limit} workgroups in one dimension.`);
+    const bytes = tensors.reduce((n, t) => n + t.sizeBytes, 0);
+    this.dispatches.push({ kernel, overrides: options.overrides ?? {}, args: options.args ?? {}, tensors, grid, cost: (options.cost ?? 0) + bytes });
+  }
+
+  /** Registers what the backward pass must emit for an op; run in reverse by backward(). */
+  onBackward(emit: () => void): void {
+    this.tape.push(emit);
+  }
+  backward(): void {
+    for (let i = this.tape.length - 1; i >= 0; i--) (this.tape[i] as () => void)();
+    this.tape.length = 0;
+  }
+
+  /** Declares where the gradient of x is to be stored (parameters); the first writer still overwrites. */
+  bindGradient(x: Tensor, gradient: Tensor): void {
+    this.gradients.set(x.id, { tensor: gradient, written: false });
+  }
+  /** The gradient of x for a writer: `accumulate` says whether it must add. Made on first demand. */
+  gradientFor(x: Tensor): { tensor: Tensor; accumulate: boolean } {
+    let entry = this.gradients.get(x.id);
+    if (!entry) {
+      entry = { tensor: this.temp(`d(${x.label})`, x.shape), written: false };
+      this.gradients.set(x.id, entry);
+    }
+    const accumulate = entry.written;
+    entry.written = true;
+    return { tensor: entry.tensor, accumulate };
+  }
+  /** The finished gradient of x for a reader. */
+  gradientOf(x: Tensor): Tensor {
+    const entry = this.gradients.get(x.id);
+    if (!entry?.written) throw new GpuError('invalid', `No gradient has reached ${x.label}.`);
+    return entry.tensor;
+  }
+  /** A residual connection: x's gradient starts as y's (same memory). y must have no later reader of its gradient as its own. */
+  shareGradient(x: Tensor, y: Tensor): void {
+    if (this.gradients.get(x.id)) throw new GpuError('invalid', `${x.label} has a gradient already; it cannot share ${y.label}'s.`);
+    this.gradients.set(x.id, { tensor: this.gradientOf(y), written: true });
+  }
+
+  /** Plans memory, makes pipelines and bind groups. The graph is not to be extended afterwards. */
+  async compile(): Promise<Plan> {
+    const { gpu } = this;
+    const offsets = planOffsets(this.dispatches, this.temps, this.kept);
+    const limit = Math.min(gpu.device.limits.maxBufferSize, 0xffffffff);
+    if (offsets.total > limit)
+      throw new GpuError('memory', `${this.label} needs ${offsets.total} bytes for activations; this adapter allows ${limit} in one buffer. Use a smaller batch.`);
+    const pipelines = await Promise.all(this.dispatches.map((d) => gpu.pipeline(d.kernel, d.overrides)));
+    return gpu.guarded(this.label, () => {
+      const arena = gpu.createBuffer(`${this.label}/arena`, offsets.total, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+      for (const t of this.temps) {
+        t.buffer = arena;
+        t.offset = offsets.of.get(t.id) ?? 0;
+      }
+      const { buffer: uniforms, offsets: at } = packArgs(gpu, this.label, this.dispatches);
+      const steps = this.dispatches.map((d, i) => {
+        const { pipeline, layout } = pipelines[i] as { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout };
+        const entries: GPUBindGroupEntry[] = d.tensors.map((t, b) => {
+          if (t.sizeBytes > gpu.device.limits.maxStorageBufferBindingSize)
+            throw new GpuError(
+              'memory',
+              `${t.label} of ${this.label} is ${t.sizeBytes} bytes; this adapter binds at most ${gpu.device.limits.maxStorageBufferBindingSize}. Use a smaller batch or model.`,
+            );
+          return { binding: b + 1, resource: { buffer: t.buffer as GPUBuffer, offset: t.offset, size: Math.ceil(t.sizeBytes / 16) * 16 } };
+        });
+        const slot = at[i] as { offset: number; size: number } | null;
+        if (slot) entries.unshift({ binding: 0, resource: { buffer: uniforms, offset: slot.offset, size: slot.size } });
+        return { pipeline, group: gpu.device.createBindGroup({ label: d.kernel, layout, entries }), grid: d.grid, cost: d.cost };
+      });
+      return new Plan(gpu, this.label, steps, this.dispatches, arena, uniforms, this.owned);
+    });
+  }
+}
+
+interface Step {
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+  grid: [number, number, number];
+  cost: number;
+}
+
+/** Seconds of GPU time per unit of cost, learnt from finished work per device; the start value suits a slow CPU adapter. */
+const pace = new WeakMap<GpuContext, number>();
+const SUBMISSION_SECONDS = 0.1;
+
+/** A compiled list of dispatches. */
+export class Plan {
+  readonly gpu: GpuContext;
+  readonly label: string;
+  readonly dispatches: readonly Dispatch[];
+  readonly arenaBytes: number;
+  private readonly steps: readonly Step[];
+  private readonly arena: GPUBuffer;
+  private readonly uniforms: GPUBuffer;
+  private readonly owned: Tensor[];
+  readonly cost: number;
+
+  constructor(gpu: GpuContext, label: string, steps: Step[], dispatches: Dispatch[], arena: GPUBuffer, uniforms: GPUBuffer, owned: Tensor[]) {
+    this.gpu = gpu;
+    this.label = label;
+    this.steps = steps;
+    this.dispatches = dispatches;
+    this.arena = arena;
+    this.arenaBytes = arena.size;
+    this.uniforms = uniforms;
+    this.owned = owned;
+    this.cost = steps.reduce((n, s) => n + s.cost, 0);
+  }
+
+  /** Submits the whole list `times` times in order; does not wait. */
+  run(times = 1): void {
+    this.gpu.check();
+    const { device } = this.gpu;
+    const perCost = pace.get(this.gpu) ?? 1 / 1e9;
+    let encoder = device.createCommandEncoder({ label: this.label });
+    let pass = encoder.beginComputePass();
+    let seconds = 0;
+    for (let n = 0; n < times; n++) {
+      for (const step of this.steps) {
+        const cost = step.cost * perCost;
+        if (seconds > 0 && seconds + cost > SUBMISSION_SECONDS) {
+          pass.end();
+          device.queue.submit([encoder.finish()]);
+          encoder = device.createCommandEncoder({ label: this.label });
+          pass = encoder.beginComputePass();
+          seconds = 0;
+        }
+        pass.setPipeline(step.pipeline);
+        pass.setBindGroup(0, step.group);
+        pass.dispatchWorkgroups(...step.grid);
+        seconds += cost;
+      }
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }
+
+  /** Runs and waits; the time taken corrects the estimate that bounds submissions. */
+  async runTimed(times = 1): Promise<number> {
+    await this.gpu.idle();
+    const t0 = performance.now();
+    this.run(times);
+    await this.gpu.idle();
+    const timeMs = performance.now() - t0;
+    const measured = timeMs / 1000 / Math.max(1, this.cost * times);
+    const old = pace.get(this.gpu);
+    pace.set(this.gpu, old === undefined ? measured : Math.max(measured, old * 0.8));
+    return timeMs;
+  }
+
+  destroy(): void {
+    this.gpu.destroyBuffer(this.arena);
+    this.gpu.destroyBuffer(this.uniforms);
+    for (const t of this.owned) freeState(this.gpu, t);
+  }
+}
+
+/** Greedy by size: the largest tensors first, each at the lowest offset that no tensor alive at the same time covers. */
+export function planOffsets(dispatches: readonly Dispatch[], temps: readonly Tensor[], kept: ReadonlySet<number>): { of: Map<number, number>; total: number } {
+  const first = new Map<number, number>();
+  const last = new Map<number, number>();
+  dispatches.forEach((d, i) => {
+    for (const t of d.tensors) {
+      if (t.kind !== 'temp') continue;
+      if (!first.has(t.id)) first.set(t.id, i);
+      last.set(t.id, i);
+    }
+  });
+  for (const id of kept) {
+    first.set(id, 0);
+    last.set(id, dispatches.length);
+  }
+  const order = temps.filter((t) => first.has(t.id)).sort((a, b) => b.sizeBytes - a.sizeBytes || a.id - b.id);
+  const placed: { lo: number; hi: number; from: number; to: number }[] = [];
+  const of = new Map<number, number>();
+  let total = 0;
+  for (const t of order) {
+    const from = first.get(t.id) as number;
+    const to = last.get(t.id) as number;
+    const size = Math.ceil(t.sizeBytes / ALIGN) * ALIGN;
+    const busy = placed.filter((p) => p.from <= to && from <= p.to).sort((a, b) => a.lo - b.lo);
+    let offset = 0;
+    for (const p of busy) {
+      if (offset + size <= p.lo) break;
+      offset = Math.max(offset, p.hi);
+    }
+    of.set(t.id, offset);
+    placed.push({ lo: offset, hi: offset + size, from, to });
+    total = Math.max(total, offset + size);
+  }
+  return { of, total };
+}
+
+function packArgs(gpu: GpuContext, label: string, dispatches: readonly Dispatch[]): { buffer: GPUBuffer; offsets: ({ offset: number; size: number } | null)[] } {
+  const unique = new Map<string, { offset: number; size: number }>();
+  const blocks: { offset: number; bytes: ArrayBuffer }[] = [];
+  let at = 0;
+  const offsets = dispatches.map((d) => {
+    const { args } = kernelSource(d.kernel);
+    if (args.length === 0) return null;
+    const bytes = new ArrayBuffer(Math.ceil(args.length / 4) * 16);
+    const view = new DataView(bytes);
+    args.forEach((f, i) => {
+      const value = d.args[f.name] as number;
+      if (f.type === 'f32') view.setFloat32(i * 4, value, true);
+      else if (f.type === 'i32') view.setInt32(i * 4, value, true);
+      else view.setUint32(i * 4, value, true);
+    });
+    const key = new Uint32Array(bytes).join(',');
+    let slot = unique.get(key);
+    if (!slot) {
+      slot = { offset: at, size: bytes.byteLength };
+      unique.set(key, slot);
+      blocks.push({ offset: at, bytes });
+      at += Math.ceil(bytes.byteLength / ALIGN) * ALIGN;
+    }
+    return slot;
+  });
+  const buffer = gpu.createBuffer(`${label}/args`, Math.max(at, 16), GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+  for (const b of blocks) gpu.device.queue.writeBuffer(buffer, b.offset, b.bytes);
+  return { buffer, offsets };
+}

@@ -1,0 +1,140 @@
+// The three matmul layouts and the choice among their kernels. Every variant computes the same sums in the same order of k; which one is
+// fastest differs by adapter (registers win on CPU adapters, tiles on GPUs), so each is timed once per device and shape class.
+// Refuses nothing: sizes that the register variants cannot take go to the tiled ones.
+import type { GpuContext } from '../gpu/context.ts';
+import { Graph, createState, freeState, type Tensor } from './graph.ts';
+
+export type Layout = 'nt' | 'nn' | 'tn';
+
+interface Variant {
+  kernel: string;
+  rows: number; // outputs per workgroup
+  cols: number;
+  tiled: boolean;
+}
+
+const variant = (layout: Layout, rows: number, cols: number): Variant => ({
+  kernel: `linear/matmul_${layout}_${rows}x${cols}`,
+  rows: rows * 8,
+  cols: cols * 8,
+  tiled: false,
+});
+const tiled = (layout: Layout): Variant => ({ kernel: `linear/matmul_${layout}_tiled`, rows: 64, cols: 64, tiled: true });
+
+export const VARIANTS: Record<Layout, Variant[]> = {
+  nt: [variant('nt', 1, 4), variant('nt', 4, 4), variant('nt', 8, 4), variant('nt', 4, 8), tiled('nt')],
+  nn: [variant('nn', 1, 4), variant('nn', 4, 4), variant('nn', 4, 8), variant('nn', 8, 8), tiled('nn')],
+  tn: [variant('tn', 4, 4), variant('tn', 4, 8), variant('tn', 8, 8), tiled('tn')],
+};
+
+type ShapeClass = 'few' | 'many'; // rows of the output
+const classOf = (layout: Layout, M: number): ShapeClass => (layout !== 'tn' && M <= 16 ? 'few' : 'many');
+
+const tuned = new WeakMap<GpuContext, Map<string, Variant>>();
+
+export interface MatmulShape {
+  M: number;
+  N: number;
+  K: number;
+  lda: number;
+  ldb: number;
+  ldy: number;
+  /** In elements. */
+  aOffset?: number;
+  bOffset?: number;
+  yOffset?: number;
+}
+
+function fits(v: Variant, layout: Layout, s: MatmulShape): boolean {
+  if (v.tiled) return true;
+  const aligned = s.lda % 4 === 0 && s.ldb % 4 === 0 && (s.aOffset ?? 0) % 4 === 0 && (s.bOffset ?? 0) % 4 === 0;
+  if (layout === 'nt') return aligned && s.K % 4 === 0;
+  return aligned && s.N % 4 === 0 && s.ldy % 4 === 0 && (s.yOffset ?? 0) % 4 === 0;
+}
+
+/** mode 0 stores, 1 adds to y, 2 adds `residual`. `force` names a kernel (tests, tuning). */
+export function emitMatmul(
+  graph: Graph,
+  layout: Layout,
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  shape: MatmulShape,
+  options: { accumulate?: boolean; residual?: Tensor; force?: string } = {},
+): void {
+  const { gpu } = graph;
+  const candidates = VARIANTS[layout];
+  const best = tuned.get(gpu)?.get(`${layout} ${classOf(layout, shape.M)}`);
+  const chosen = options.force
+    ? candidates.find((v) => v.kernel === options.force)
+    : best && fits(best, layout, shape)
+      ? best
+      : candidates.find((v) => fits(v, layout, shape) && !(v.rows === 8 && shape.M > 16));
+  if (!chosen) throw new Error(`No matmul kernel ${options.force}.`);
+  const mode = options.accumulate ? 1 : options.residual ? 2 : 0;
+  const grid = (parts: number): [number, number, number] => [Math.ceil(shape.N / chosen.cols), Math.ceil(shape.M / chosen.rows), parts];
+  const args = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape, mode, parts: 1 };
+  const cost = 2 * shape.M * shape.N * shape.K;
+  const parts = layout === 'tn' ? splitK(shape) : 1;
+  if (parts === 1) {
+    graph.dispatch(chosen.kernel, [a, b, options.residual ?? graph.dummy(), y], { args, grid: grid(1), cost });
+    return;
+  }
+  const partial = graph.temp('split-k', [parts, shape.M, shape.N]);
+  graph.dispatch(chosen.kernel, [a, b, graph.dummy(), partial], { args: { ...args, yOffset: 0, ldy: shape.N, mode: 0, parts }, grid: grid(parts), cost });
+  emitReduce(graph, partial, y, parts, shape.M * shape.N, mode === 1);
+}
+
+export function emitReduce(graph: Graph, parts: Tensor, y: Tensor, P: number, N: number, accumulate: boolean): void {
+  graph.dispatch('linear/reduce_parts', [parts, y], { args: { P, N, accumulate: accumulate ? 1 : 0 }, grid: flatGrid(N) });
+}
+
+/** Workgroups of 64 for n threads, folded into two dimensions past 65,535. */
+export function flatGrid(n: number): [number, number] {
+  const groups = Math.ceil(n / 64);
+  return groups <= 65535 ? [groups, 1] : [65535, Math.ceil(groups / 65535)];
+}
+
+function splitK({ M, N, K, ldy, yOffset }: MatmulShape): number {
+  if (ldy !== N || (yOffset ?? 0) !== 0) return 1;
+  const outputs = Math.ceil(M / 16) * Math.ceil(N / 16);
+  return Math.max(1, Math.min(32, Math.floor(K / 256), Math.ceil(256 / outputs)));
+}
+
+/** Times every variant once on a typical shape per class; remembered for the device. */
+export async function tuneMatmul(gpu: GpuContext): Promise<Map<string, string>> {
+  let best = tuned.get(gpu);
+  if (!best) {
+    best = new Map();
+    const size = gpu.software ? 64 : 512;
+    for (const layout of ['nt', 'nn', 'tn'] as Layout[]) {
+      for (const cls of ['few', 'many'] as ShapeClass[]) {
+        if (layout === 'tn' && cls === 'few') continue;
+        const M = cls === 'few' ? 8 : layout === 'tn' ? size : size * 8;
+        const K = layout === 'tn' ? size * 8 : size;
+        best.set(`${layout} ${cls}`, await fastest(gpu, layout, M, cls === 'few' ? 4 * size : 2 * size, K));
+      }
+    }
+    tuned.set(gpu, best);
+  }
+  return new Map([...best].map(([k, v]) => [k, v.kernel]));
+}
+
+async function fastest(gpu: GpuContext, layout: Layout, M: number, N: number, K: number): Promise<Variant> {
+  let winner: Variant | null = null;
+  let record = Infinity;
+  const [a, b, y] = ['a', 'b', 'y'].map((label, i) => createState(gpu, `tune ${label}`, [i === 0 ? M * K : i === 1 ? K * N : M * N])) as [Tensor, Tensor, Tensor];
+  const shape = { M, N, K, lda: layout === 'tn' ? M : K, ldb: layout === 'nt' ? K : N, ldy: N };
+  for (const v of VARIANTS[layout]) {
+    if (!fits(v, layout, shape)) continue;
+    const graph = new Graph(gpu, `tune ${v.kernel}`);
+    emitMatmul(graph, layout, a, b, y, shape, { force: v.kernel });
+    const plan = await graph.compile();
+    await plan.runTimed();
+    const timeMs = Math.min(await plan.runTimed(), await plan.runTimed());
+    plan.destroy();
+    if (timeMs < record) [winner, record] = [v, timeMs];
+  }
+  for (const t of [a, b, y]) freeState(gpu, t);
+  return winner as Variant;
+}
