@@ -152,8 +152,9 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
   let safetensors: SafetensorsFile | null = null;
   await attempt(parts, weightsPath ?? 'model.safetensors', async () => {
     checkShardCount(shards.map((shard) => shard.path));
-    safetensors = joinShards(shards.map((shard) => shard.file));
-    checkEmbedding(safetensors, config);
+    const joined = joinShards(shards.map((shard) => shard.file));
+    checkEmbedding(joined, config);
+    safetensors = joined;
   });
   let tokenizer: Tokenizer | null = null;
   const definition = parts.tokenizerFiles.get('tokenizer.json');

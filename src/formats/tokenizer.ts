@@ -146,6 +146,7 @@ function checkDefinition(text: string): { definition: Record<string, unknown>; s
     const id = checkId(token['id'], 'added_tokens');
     if (token['special'] === true) specialIds.add(id);
   }
+  for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(definition[part]);
   const optional = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
   return { definition: { ...optional, ...definition, added_tokens: added }, specialIds };
 }
@@ -159,6 +160,17 @@ function checkConfig(text: string): Record<string, unknown> {
 function checkId(id: unknown, where: string): number {
   if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_ID) return id;
   throw new FormatError(`tokenizer.json: ${where} holds the id ${quote(String(id), 40)}; ids are integers from 0 to ${MAX_ID - 1}.`);
+}
+
+/** The library passes over a pattern that it does not know; the ids would then be wrong without a word. */
+function checkPatterns(part: unknown): void {
+  if (Array.isArray(part)) part.forEach(checkPatterns);
+  if (!isObject(part)) return;
+  for (const [key, value] of Object.entries(part)) {
+    const isPattern = isObject(value) && (typeof value['String'] === 'string' || typeof value['Regex'] === 'string');
+    if (key === 'pattern' && !isPattern) throw new FormatError('tokenizer.json: a pattern must be a String or a Regex.');
+    if (key !== 'pattern') checkPatterns(value);
+  }
 }
 
 function isScoredToken(entry: unknown): boolean {

@@ -2,19 +2,18 @@
 // Refuses names that would leave the folder into which the zip is unpacked.
 import { type Zippable, zipSync } from 'fflate';
 
-/** The zip epoch in local time, because zip times have no zone: the bytes are the same everywhere. */
-const FIXED_TIME = new Date(1980, 0, 1);
-
 /** Text is written as UTF-8. Weights hardly compress and are stored as they are. */
 export function writeBundle(files: Readonly<Record<string, Uint8Array | string>>): Uint8Array {
   const entries: Zippable = {};
+  // The zip epoch in local time: zip times have no zone, so the bytes are the same everywhere.
+  const mtime = new Date(1980, 0, 1);
   for (const name of Object.keys(files).sort()) {
     if (name === '' || name.startsWith('/') || name.includes('\\') || name.split('/').includes('..')) {
       throw new Error(`${JSON.stringify(name)} cannot be a name in a bundle: use a relative path without "..".`);
     }
     const content = files[name]!;
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-    entries[name] = [bytes, { level: name.endsWith('.safetensors') ? 0 : 6, mtime: FIXED_TIME }];
+    entries[name] = [bytes, { level: name.endsWith('.safetensors') ? 0 : 6, mtime }];
   }
   return zipSync(entries);
 }

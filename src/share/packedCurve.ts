@@ -62,9 +62,10 @@ function packTrack(values: (number | null)[], levels: number): Track {
   const hi = known.reduce((most, value) => Math.max(most, value), lo);
   // Integers over a moderate range (steps of a run) stay exact.
   const isExact = known.every(Number.isInteger) && Math.abs(lo) < 1e9 && hi - lo < 1e6;
-  const s = isExact ? 1 : Number(((hi - lo) / levels).toPrecision(6));
-  const rounded = Number(lo.toPrecision(6));
-  const a = isExact || (s > 0 && Math.abs(rounded - lo) > s) ? lo : rounded;
+  const s = isExact ? 1 : decimalStep((hi - lo) / levels);
+  // On the grid of the step, so that 0.25 comes back as 0.25; a range far from zero for its width starts at its own end.
+  const onGrid = Number((Math.round(lo / s) * s).toPrecision(12));
+  const a = isExact || !(Math.abs(lo / s) < 1e9) ? lo : onGrid;
   let before = 0;
   const d = values.map((value) => {
     if (value === null) return null;
@@ -78,6 +79,14 @@ function packTrack(values: (number | null)[], levels: number): Track {
   return { a, s, d: isEven ? (steps[0] ?? 0) : d };
 }
 
+/** The least of 1, 2 and 5 times a power of ten that is not below `least`; 0 for 0. */
+function decimalStep(least: number): number {
+  if (least === 0) return 0;
+  const power = Math.floor(Math.log10(least));
+  const steps = [1, 2, 5, 10].map((factor) => Number(`${factor}e${power}`));
+  return steps.find((step) => step >= least) ?? least;
+}
+
 function unpackTrack({ a, s, d }: Track, count: number): (number | null)[] | null {
   if (typeof d !== 'number' && d.length !== count) return null;
   const values: (number | null)[] = [];
@@ -85,7 +94,7 @@ function unpackTrack({ a, s, d }: Track, count: number): (number | null)[] | nul
   for (let i = 0; i < count; i++) {
     const step = typeof d === 'number' ? (i === 0 ? 0 : d) : d[i]!;
     if (step !== null) at += step;
-    values.push(step === null ? null : Number((a + s * at).toPrecision(10)));
+    values.push(step === null ? null : Number((a + s * at).toPrecision(12)));
   }
   return values.every((value) => value === null || Number.isFinite(value)) ? values : null;
 }

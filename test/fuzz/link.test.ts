@@ -1,0 +1,106 @@
+// R23: any state makes a link of at most 8 KB that gives the recipe back exactly; any change of a link is refused, never read as garbage.
+// R22: links made by earlier releases mean what they meant.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ArmResult } from '../../src/run/events.ts';
+import { ARMS, type Recipe } from '../../src/run/recipe.ts';
+import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../src/share/link.ts';
+import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
+
+const real = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+const whole = (min: number, max: number) => fc.integer({ min, max });
+const text = (maxLength: number) => fc.string({ unit: 'grapheme', maxLength }).filter((s) => s.length <= maxLength);
+const supervised = fc.record({ steps: whole(0, 1e6), batch: whole(1, 4096), lr: real(0, 1), weightDecay: real(0, 1) });
+const task = fc.oneof(
+  fc.record({ kind: fc.constantFrom('recall-lines' as const, 'pointer-lines' as const) }),
+  fc.record({ kind: fc.constant('code' as const), promptField: text(200), solutionField: text(200), maxTokens: whole(1, 8192), heldOut: real(0, 0.9), maxRows: whole(1, 1e6) }),
+  fc.record({ kind: fc.constant('text' as const), field: text(200), maxTokens: whole(1, 8192), heldOut: real(0, 0.9), maxRows: whole(1, 1e6) }),
+);
+const recipe: fc.Arbitrary<Recipe> = fc.record({
+  version: fc.constant(1 as const),
+  name: text(120),
+  seed: whole(0, 0xffffffff),
+  model: fc.constantFrom('embedded' as const, 'dropped' as const),
+  task,
+  arms: fc.array(fc.constantFrom(...ARMS), { minLength: 1, maxLength: 3 }),
+  ra3: fc.record({
+    emIterations: whole(0, 20), eSteps: whole(0, 1e5), programs: whole(1, 1024), group: whole(1, 128), lr: real(0, 1),
+    kl: fc.constantFrom('penalty' as const, 'literal' as const), c: real(0, 1e9), alpha: real(0.01, 0.999999), tokenPenalty: real(0, 100),
+    capPenalty: real(0, 100), eta: real(0, 10), gamma: real(0, 1), lengthNormalised: fc.boolean(), thinkFloor: real(0, 0.9),
+    maxLatentTokens: whole(1, 64), infuse: whole(1, 1e6), m: supervised,
+  }),
+  ntp: supervised,
+  rlvr: fc.record({ preset: fc.constant('drgrpo' as const), steps: whole(0, 1e5), prompts: whole(1, 1024), group: whole(1, 128), lr: real(0, 1) }),
+  evaluate: fc.record({ prompts: whole(1, 16384), samples: whole(1, 512) }),
+});
+const interval = fc.record({ mean: real(0, 1), lo: real(0, 1), hi: real(0, 1) });
+const result: fc.Arbitrary<ArmResult> = fc.record({
+  arm: fc.constantFrom(...ARMS), phase: fc.constantFrom('before' as const, 'after' as const),
+  passAt: fc.dictionary(whole(1, 512).map(String), interval, { maxKeys: 12, noNullPrototype: true }),
+  thinkRate: fc.double(), thinkByLine: fc.array(real(0, 1), { maxLength: 80 }), thoughtsPerProgram: real(0, 100), meanDuration: fc.option(fc.double()),
+  contentRight: fc.option(real(0, 1)), heldOutNll: fc.option(fc.double()),
+});
+const curve = fc
+  .record({ name: text(140), points: whole(0, 3000), seed: whole(0, 2 ** 31), scale: real(-1e31, 1e31), gaps: fc.boolean() })
+  .map(({ name, points, seed, scale, gaps }) => {
+    const noise = (i: number) => (Math.imul(i + seed, 2654435761) >>> 0) / 2 ** 32;
+    const x = Array.from({ length: points }, (_, i) => i * (seed % 2 ? 1 : 0.37));
+    return { name, x, y: x.map((_, i) => (gaps && noise(i + 7) > 0.9 ? null : noise(i) * scale)) };
+  });
+const state: fc.Arbitrary<LinkState> = fc.record({
+  recipe, curves: fc.array(curve, { maxLength: 40 }), results: fc.array(result, { maxLength: 6 }),
+});
+
+const SMALL: LinkState = {
+  recipe: { ...LINK_BASE_V1, seed: 5, name: 'small', ra3: { ...LINK_BASE_V1.ra3, c: 0.1 } },
+  curves: [{ name: 'rlvr/ra3/reward', x: [1, 2, 3, 4], y: [0.25, 0.5, null, 1] }],
+  results: [],
+};
+
+test('R23 any state makes a link of at most 8 KB that gives the recipe back exactly', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(state, async (drawn) => {
+      const hash = await encodeLink(drawn);
+      expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
+      expect(hash).toMatch(/^#v1\.[A-Za-z0-9_-]+$/);
+      const back = await decodeLink(hash);
+      // Minus zero is the one number that JSON does not keep.
+      expect(back.recipe).toEqual(JSON.parse(JSON.stringify(drawn.recipe)));
+      expect(back.curves.length).toBeLessThanOrEqual(drawn.curves.length);
+      for (const [i, { name, x, y }] of back.curves.entries()) {
+        expect(name).toBe(drawn.curves[i]!.name.slice(0, 120));
+        expect(y).toHaveLength(x.length);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('R23 every changed character and every cut of a link is refused', async () => {
+  const hash = await encodeLink(SMALL);
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  for (let at = 1; at < hash.length; at++) {
+    for (let bit = 0; bit < 6; bit++) {
+      const place = alphabet.indexOf(hash[at]!);
+      const flipped = place < 0 ? '!' : alphabet[place ^ (1 << bit)]!;
+      await expect(decodeLink(hash.slice(0, at) + flipped + hash.slice(at + 1)), `${at} ${bit}`).rejects.toBeInstanceOf(LinkError);
+    }
+    await expect(decodeLink(hash.slice(0, at)), `cut at ${at}`).rejects.toBeInstanceOf(LinkError);
+  }
+});
+
+test('R23 any text is read as a link or refused with LinkError', async () => {
+  const hash = fc.oneof(fc.string(), fc.base64String().map((s) => `#v1.${s.replaceAll('=', '')}`));
+  await fc.assert(
+    fc.asyncProperty(hash, async (drawn) => {
+      await decodeLink(drawn).catch((error: unknown) => expect(error).toBeInstanceOf(LinkError));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('R22 a link of the first release means what it meant', async () => {
+  expect(await decodeLink(FIRST_LINK)).toEqual(SMALL);
+});
+
+const FIRST_LINK = '#v1.tc6NWy2LOw4DIQxE7zK1tWuyofFVEIUVqMJSGOUnxN0j0Dajp3kzHQbpqHpmCNqppYDQck4QTzA9pn5AeHNj0KTQUSGw8rbd9Ngtf9QSCE_InfCdB4U4QluZIG4QflfP280vxRsz--UDk2em-iqFHDPHMeLahDj-';

@@ -1,0 +1,162 @@
+// Run links: exact recipes, bounded length, and nothing but LinkError from what is damaged or hostile.
+import { expect, test } from 'vitest';
+import type { ArmResult } from '../../../src/run/events.ts';
+import type { Recipe } from '../../../src/run/recipe.ts';
+import { crc32, deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
+import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
+import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
+
+const result: ArmResult = {
+  arm: 'ra3', phase: 'after', passAt: { 1: { mean: 0.5, lo: 0.4, hi: 0.6 }, 8: { mean: 0.75, lo: 0.7, hi: 0.8 } }, thinkRate: 0.25,
+  thinkByLine: [0, 0.5, 1], thoughtsPerProgram: 2, meanDuration: null, contentRight: 0.9, heldOutNll: 1.25,
+};
+const recipe: Recipe = {
+  ...LINK_BASE_V1, name: 'Mine <b>', seed: 7, arms: ['ntp', 'ra3'], task: { kind: 'text', field: 'content', maxTokens: 256, heldOut: 0.1, maxRows: 100 },
+  ra3: { ...LINK_BASE_V1.ra3, c: 0.1, m: { ...LINK_BASE_V1.ra3.m, steps: 3 } },
+};
+const state: LinkState = { recipe, curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }], results: [result] };
+
+/** A link with this content and a right checksum. */
+async function forge(content: string | Uint8Array<ArrayBuffer>, deflated?: Uint8Array): Promise<string> {
+  const bytes = deflated ?? (await deflateRaw(typeof content === 'string' ? new TextEncoder().encode(content) : content));
+  const payload = new Uint8Array(4 + bytes.length);
+  new DataView(payload.buffer).setUint32(0, crc32(bytes), true);
+  payload.set(bytes, 4);
+  return `#v1.${toBase64Url(payload)}`;
+}
+
+async function refusal(hash: string): Promise<string> {
+  const error = await decodeLink(hash).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(LinkError);
+  return (error as LinkError).message;
+}
+
+test('R23 recipe, curves and results come back; a default recipe makes a short link', async () => {
+  expect(await decodeLink(await encodeLink(state))).toEqual(state);
+  const short = await encodeLink({ recipe: LINK_BASE_V1, curves: [], results: [] });
+  expect(short.length).toBeLessThan(60);
+  expect(await decodeLink(short.slice(1))).toEqual({ recipe: LINK_BASE_V1, curves: [], results: [] });
+});
+
+test('links of many noisy curves stay within 8 KB and keep the shape of each', async () => {
+  const noise = (i: number) => ((i * 2654435761) % 4294967296) / 4294967296;
+  const curves = Array.from({ length: 40 }, (_, c) => {
+    const x = Array.from({ length: 1000 }, (_, i) => i + 1);
+    return { name: `e-step/ra3/${c}`, x, y: x.map((i) => Math.sin(i / 100) * 10 ** (c - 20) + noise(i * 40 + c) * 10 ** (c - 21)) };
+  });
+  const hash = await encodeLink({ ...state, curves });
+  expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
+  const back = await decodeLink(hash);
+  expect(back.curves).toHaveLength(40);
+  for (const [c, curve] of back.curves.entries()) {
+    const original = curves[c]!;
+    const range = Math.max(...original.y) - Math.min(...original.y);
+    expect([curve.x[0], curve.x.at(-1)]).toEqual([1, 1000]);
+    expect(curve.x.length).toBeGreaterThanOrEqual(24);
+    for (const [i, x] of curve.x.entries()) {
+      expect(Number.isInteger(x)).toBe(true);
+      expect(Math.abs(curve.y[i]! - original.y[x - 1]!)).toBeLessThan(range * 0.006);
+    }
+  }
+});
+
+test('more curves than fit are left out from the end, and the link says so by their number', async () => {
+  const curves = Array.from({ length: 400 }, (_, c) => {
+    const x = Array.from({ length: 50 }, (_, i) => i * 1.37);
+    return { name: `a curve whose name is long ${c}`, x, y: x.map((i) => Math.sin(i * i + c)) };
+  });
+  const hash = await encodeLink({ ...state, curves });
+  expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
+  const back = await decodeLink(hash);
+  expect(back.curves.length).toBeGreaterThan(50);
+  expect(back.curves.map((curve) => curve.name)).toEqual(curves.slice(0, back.curves.length).map((curve) => curve.name));
+  expect(back.results).toEqual([result]);
+});
+
+test('gaps survive thinning and constants, infinities and single points are harmless', async () => {
+  const x = Array.from({ length: 5000 }, (_, i) => i);
+  const curves = [
+    { name: 'gap', x, y: x.map((i) => (i === 1234 ? Number.NaN : i % 7)) },
+    { name: 'constant', x, y: x.map(() => 0.123456789) },
+    { name: 'infinite', x: [0, 1, 2], y: [Infinity, 1e300, 1] },
+    { name: 'point', x: [5], y: [0.1] },
+    { name: 'none', x: [], y: [] },
+    { name: 'close', x: [0, 1], y: [1e6, 1e6 + 1e-4] },
+  ];
+  const back = (await decodeLink(await encodeLink({ ...state, curves }))).curves;
+  expect(back[0]!.y.filter((value) => value === null)).toHaveLength(1);
+  expect(back[1]!.y.every((value) => Math.abs(value! - 0.123456789) < 1e-6)).toBe(true);
+  expect(back[2]!.y).toEqual([null, null, 1]);
+  expect(back[3]).toEqual(curves[3]);
+  expect(back[4]).toEqual(curves[4]);
+  expect(back[5]!.y[1]! - back[5]!.y[0]!).toBeCloseTo(1e-4, 5);
+});
+
+test('results whose numbers are not finite are left out', async () => {
+  const broken = { ...result, thinkRate: Number.NaN };
+  expect((await decodeLink(await encodeLink({ ...state, results: [broken, result] }))).results).toEqual([result]);
+});
+
+test('R19 a bomb stops at 256 KB inflated', async () => {
+  const bomb = await forge(`{"r":{},"c":[],"s":[]}${' '.repeat(20_000_000)}`);
+  expect(bomb.length).toBeLessThan(65_536);
+  const started = performance.now();
+  expect(await refusal(bomb)).toContain('unpacks to more than 256 KB');
+  expect(performance.now() - started).toBeLessThan(500);
+  expect(await refusal(`#v1.${'A'.repeat(70_000)}`)).toContain('70004 characters');
+});
+
+test('R20 only what the schema knows is accepted, and no prototype changes', async () => {
+  const hostile = [
+    '{"r":{"__proto__":{"polluted":1}},"c":[],"s":[]}',
+    '{"r":{"ra3":{"__proto__":{"polluted":1}}},"c":[],"s":[]}',
+    '{"r":{"constructor":{"prototype":{"polluted":1}}},"c":[],"s":[]}',
+    '{"__proto__":{"polluted":1},"r":{},"c":[],"s":[]}',
+    '{"r":{},"c":[],"s":[],"extra":1}',
+    '{"r":{"extra":1},"c":[],"s":[]}',
+    '{"r":{"seed":-1},"c":[],"s":[]}',
+    '{"r":{"seed":null},"c":[],"s":[]}',
+    '{"r":{"ra3":7},"c":[],"s":[]}',
+    '{"r":{"ra3":{"m":{"lr":1e9}}},"c":[],"s":[]}',
+    '{"r":{"task":{"kind":"code"}},"c":[],"s":[]}',
+    '{"r":{},"c":[{"n":"x","k":3,"x":{"a":0,"s":1,"d":1},"y":{"a":0,"s":1,"d":[1]}}],"s":[]}',
+    '{"r":{},"c":[{"n":"x","k":2,"x":{"a":1e308,"s":1e308,"d":1000},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
+    '{"r":{},"c":[{"n":"x","k":1e9,"x":{"a":0,"s":1,"d":1},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
+    '{"r":{},"c":[{"n":"x","k":1,"x":{"a":0,"s":1,"d":[null]},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
+    '{"r":{},"c":[],"s":[{"arm":"ra3"}]}',
+    `{"r":${'['.repeat(50_000)}${']'.repeat(50_000)},"c":[],"s":[]}`,
+    '[]', 'null', '', '{',
+  ];
+  for (const json of hostile) await refusal(await forge(json));
+  await refusal(await forge(new Uint8Array([0x22, 0xff, 0x22])));
+  await refusal(await forge('', new Uint8Array([7, 7, 7])));
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});
+
+test('R21 markup stays text', async () => {
+  const markup = '<img src=x onerror=alert(1)>"\'&\u202e';
+  const back = await decodeLink(await encodeLink({ ...state, recipe: { ...recipe, name: markup }, curves: [{ name: markup, x: [1], y: [1] }] }));
+  expect(back.recipe.name).toBe(markup);
+  expect(back.curves[0]!.name).toBe(markup);
+});
+
+test('links of other versions and other hashes say what to do', async () => {
+  expect(await refusal('#v2.AAAA')).toContain('version 2; this page reads version 1. Reload');
+  for (const hash of ['', '#', '#w1.AAAA', '#settings', 'v1', '#v1']) expect(await refusal(hash)).toContain('not a run link');
+  for (const hash of ['#v1.', '#v1.A', '#v1.AAA', '#v1.AA==', '#v1.A A', '#v1.é']) expect(await refusal(hash)).toContain('cannot be opened');
+});
+
+test('a recipe that is all text still fits', async () => {
+  const wild = (length: number, seed: number) => String.fromCharCode(...Array.from({ length }, (_, i) => 0x4e00 + ((i * 7919 + seed * 104729) % 20_000)));
+  const longest: Recipe = {
+    ...recipe, name: wild(120, 1),
+    task: { kind: 'code', promptField: wild(200, 2), solutionField: wild(200, 3), maxTokens: 100, heldOut: 0, maxRows: 1 },
+  };
+  const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
+  const hash = await encodeLink({ recipe: longest, curves, results: [result] });
+  expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
+  expect((await decodeLink(hash)).recipe).toEqual(longest);
+});
