@@ -16,6 +16,8 @@ export interface ChartData {
   lines: Line[];
   /** Where one EM iteration ends and the next begins, in x. */
   dividers: { x: number; label: string }[];
+  /** The largest x of the whole log: axes stand still while a recorded run plays. */
+  end: number;
 }
 
 /** The metrics that the page's own charts read, as the stages report them. */
@@ -54,6 +56,12 @@ export function stageLabel(ref: StageRef): string {
   }
 }
 
+/** The stage in a dozen letters, for where room is short. */
+export function stageMark(ref: StageRef): string {
+  if (ref.stage === 'evaluate') return `Test ${ARM_LABEL[ref.arm]}`;
+  return stageLabel(ref);
+}
+
 /** One line per arm over the steps of a stage. */
 export function armLines(log: RunLog, cut: number, stage: Stage, metric: string): ChartData {
   const lines: Line[] = [];
@@ -64,7 +72,8 @@ export function armLines(log: RunLog, cut: number, stage: Stage, metric: string)
     addPoints(line, curve, cut, 0);
     if (line.x.length > 0) lines.push(line);
   }
-  return { lines, dividers: [] };
+  const end = Math.max(0, ...log.curvesOf(stage, metric).map((curve) => lastStep(curve)));
+  return { lines, dividers: [], end };
 }
 
 /** Metrics of an iterated stage (E-step, M-step), EM iterations one after the other on one axis; one line per metric. */
@@ -74,7 +83,7 @@ export function iteratedLines(
   stage: Stage,
   wanted: readonly { metric: string; label: string; tone: Line['tone'] }[],
 ): ChartData {
-  const offsets = iterationOffsets(log, stage);
+  const { offsets, length } = iterationOffsets(log, stage);
   const lines: Line[] = [];
   for (const { metric, label, tone } of wanted) {
     const line: Line = { label, tone, x: [], y: [] };
@@ -82,24 +91,23 @@ export function iteratedLines(
     if (line.x.length > 0) lines.push(line);
   }
   const dividers = [...offsets].filter(([, x]) => x > 0).map(([iteration, x]) => ({ x, label: `EM ${iteration}` }));
-  return { lines, dividers: lines.length > 0 ? dividers : [] };
+  return { lines, dividers: lines.length > 0 ? dividers : [], end: Math.max(0, length - 1) };
 }
 
 /** Losses of the supervised stages: NTP from its first step, and the M-steps one after the other. */
 export function lossLines(log: RunLog, cut: number): ChartData {
-  const ntp = armLines(log, cut, 'ntp', METRICS.loss).lines.map((line) => ({ ...line, label: 'NTP' }));
+  const ntp = armLines(log, cut, 'ntp', METRICS.loss);
   const m = iteratedLines(log, cut, 'm-step', [{ metric: METRICS.loss, label: 'M-step', tone: 'ra3' }]);
-  return { lines: [...ntp, ...m.lines], dividers: m.dividers };
+  return { lines: [...ntp.lines, ...m.lines], dividers: m.dividers, end: Math.max(ntp.end, m.end) };
 }
 
 /** Where each iteration's steps start on the common axis: after the last step of the one before, from the whole log (so that axes stand still). */
-function iterationOffsets(log: RunLog, stage: Stage): Map<number, number> {
+function iterationOffsets(log: RunLog, stage: Stage): { offsets: Map<number, number>; length: number } {
   const lengths = new Map<number, number>();
   for (const metric of log.metricsOf(stage)) {
     for (const curve of log.curvesOf(stage, metric)) {
-      const { steps } = curve.before(WHOLE);
       const iteration = curve.ref.iteration ?? 1;
-      lengths.set(iteration, Math.max(lengths.get(iteration) ?? 0, (steps[steps.length - 1] ?? 0) + 1));
+      lengths.set(iteration, Math.max(lengths.get(iteration) ?? 0, lastStep(curve) + 1));
     }
   }
   const offsets = new Map<number, number>();
@@ -108,7 +116,12 @@ function iterationOffsets(log: RunLog, stage: Stage): Map<number, number> {
     offsets.set(iteration, x);
     x += lengths.get(iteration)!;
   }
-  return offsets;
+  return { offsets, length: x };
+}
+
+function lastStep(curve: Curve): number {
+  const { steps } = curve.before(WHOLE);
+  return steps[steps.length - 1] ?? 0;
 }
 
 function byIteration(curves: Curve[]): Curve[] {

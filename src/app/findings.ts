@@ -1,5 +1,5 @@
 // What a log says in plain numbers: traces cut into segments, thinking by line, the sentence above the charts. Pure.
-import { armLabel } from './curves.ts';
+import { ARM_ORDER, armLabel } from './curves.ts';
 import type { Arm, ArmResult, Moment, ShownLine, ShownTrace } from './runLog.ts';
 
 /** Lines under one latent: from the thought before the first to the line before the next thought. Lines before any thought are no segment. */
@@ -73,16 +73,17 @@ export function momentFigures(traces: readonly ShownTrace[]): MomentFigures {
   return { thoughtsPerProgram: thoughts / Math.max(1, traces.length), meanDuration: thoughts > 0 ? covered / thoughts : null, right, judged };
 }
 
-/** The result of an arm in one sentence's worth of numbers, or null while there is nothing to compare. */
+/** The arms' pass@1 in one sentence, or null while there is nothing to compare. */
 export function headline(results: readonly ArmResult[]): string | null {
-  const passes = (['ra3', 'ntp', 'base'] as Arm[]).flatMap((arm) => {
-    const before = passAtOne(results, arm, 'before');
-    if (before === null) return [];
+  const arms = ARM_ORDER.filter((arm) => passAtOne(results, arm, 'before') !== null);
+  if (arms.length < 2) return null;
+  const trained = arms.some((arm) => passAtOne(results, arm, 'after') !== null);
+  const each = arms.map((arm) => {
+    const before = percent(passAtOne(results, arm, 'before')!);
     const after = passAtOne(results, arm, 'after');
-    return [`${armLabel(arm)} ${percent(before)}${after === null ? '' : `, after RLVR ${percent(after)}`}`];
+    return `${armLabel(arm)} ${after === null ? before : `${before} → ${percent(after)}`}\u00a0%`;
   });
-  if (passes.length < 2) return null;
-  return `Held-out programs solved at the first try: ${passes.join('; ')}.`;
+  return `Solved at the first try${trained ? ', before → after RLVR' : ''}: ${each.join(', ')}.`;
 }
 
 function passAtOne(results: readonly ArmResult[], arm: Arm, phase: 'before' | 'after'): number | null {
@@ -90,5 +91,5 @@ function passAtOne(results: readonly ArmResult[], arm: Arm, phase: 'before' | 'a
 }
 
 function percent(fraction: number): string {
-  return `${(fraction * 100).toFixed(fraction > 0.99 && fraction < 1 ? 1 : 0)} %`;
+  return (fraction * 100).toFixed(fraction > 0.99 && fraction < 1 ? 1 : 0);
 }

@@ -154,6 +154,10 @@ export function createLab(connect: () => LabConnection): Lab {
 
   async function showFirst(hash: string): Promise<void> {
     if (hash.length > 1) {
+      if (get().activity !== 'idle') {
+        tell('warning', 'The link was not opened because a run is under way. Stop it first, or open the link in another tab.');
+        return;
+      }
       try {
         const { recipe, events } = await openRunLink(hash);
         set({ draft: draftOf(recipe) });
@@ -163,6 +167,7 @@ export function createLab(connect: () => LabConnection): Lab {
         tell('warning', said(error));
       }
     }
+    if (get().shown !== 'nothing') return;
     try {
       const events = await fetchRecordedRun('demo/log.jsonl.gz');
       if (get().shown !== 'nothing') return;

@@ -71,12 +71,12 @@ export interface RolloutMoment {
   groups: ShownGroup[];
 }
 
-/** One stage as it stands at a cut. */
+/** One stage as it stands at a cut; waiting: the log goes on to it after the cut. */
 export interface StageProgress {
   ref: StageRef;
   done: number;
   total: number;
-  state: 'running' | 'done';
+  state: 'waiting' | 'running' | 'done';
   timeMs: number | null;
 }
 
@@ -196,17 +196,14 @@ export class RunLog {
     return [...names];
   }
 
-  stagesBefore(cut: number): StageProgress[] {
-    const shown: StageProgress[] = [];
-    for (const record of this.stageByKey.values()) {
-      if (record.startAt >= cut) continue;
-      const ended = record.endAt < cut;
+  stagesAt(cut: number): StageProgress[] {
+    return [...this.stageByKey.values()].map((record) => {
+      const { ref, steps, timeMs } = record;
       const last = lastBefore(record.progress, cut);
-      const total = Math.max(last?.total ?? 0, record.steps);
-      const done = ended ? total : (last?.done ?? 0);
-      shown.push({ ref: record.ref, done, total, state: ended ? 'done' : 'running', timeMs: ended ? record.timeMs : null });
-    }
-    return shown;
+      const total = Math.max(last?.total ?? 0, steps);
+      if (record.endAt < cut) return { ref, done: total, total, state: 'done', timeMs };
+      return { ref, done: last?.done ?? 0, total, state: record.startAt < cut ? 'running' : 'waiting', timeMs: null };
+    });
   }
 
   progressBefore(cut: number): { overall: number; leftMs: number | null; ref: StageRef } | null {

@@ -1,6 +1,6 @@
 // Line charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, a drag zooms, a double click
 // frames, and charts of one axis move their cursors together. Colours and fonts come from the page's CSS variables.
-import { useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { align, type ChartData, type Line, smooth } from '../app/curves.ts';
 import { decimal } from './numbers.ts';
@@ -13,14 +13,17 @@ interface ChartProps {
   smoothing: number;
   /** Charts with one axis share it by name: their cursors move together. */
   axis: string;
-  height: number;
   /** Fixed range of y; measured when absent. */
-  range?: [number, number];
+  range?: [number, number] | undefined;
+  /** What stands there while there is no point. */
+  empty: string;
+  /** Stands at the right of the title. */
+  control?: ReactNode;
 }
 
 const DASH: Record<Line['tone'], number[]> = { ra3: [], ntp: [8, 4], base: [2, 3], second: [8, 4], third: [2, 3] };
 
-export function Chart({ title, xLabel, data, smoothing, axis, height, range }: ChartProps) {
+export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ data, smoothing });
@@ -34,29 +37,29 @@ export function Chart({ title, xLabel, data, smoothing, axis, height, range }: C
     const element = host.current;
     if (!element || data.lines.length === 0) return;
     const made = new uPlot(
-      optionsFor({ element, lines: data.lines, smoothed: smoothing > 0, axis, height, range, dividers: () => latest.current.data.dividers, onHover: setHovered }),
-      plotted(data.lines, smoothing),
+      optionsFor({ element, lines: data.lines, smoothed: smoothing > 0, axis, range, latest: () => latest.current.data, onHover: setHovered }),
+      plotted(data, smoothing),
       element,
     );
     plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    const observer = new ResizeObserver(() => made.setSize(sizeOf(element)));
     observer.observe(element);
     return () => {
       observer.disconnect();
       made.destroy();
       plot.current = null;
     };
-  }, [structure, axis, height]);
+  }, [structure, axis]);
 
   useEffect(() => {
     const made = plot.current;
     if (!made || made.series.length !== 1 + data.lines.length * (smoothing > 0 ? 2 : 1)) return;
     const { min, max } = made.scales.x!;
     const xs = made.data[0];
-    const zoomed = xs.length > 1 && (min! > xs[0]! || max! < xs[xs.length - 1]!);
+    const zoomed = min != null && max != null && xs.length > 1 && (min > xs[0]! || max < xs[xs.length - 1]!);
     made.batch(() => {
-      made.setData(plotted(data.lines, smoothing), !zoomed);
-      if (zoomed) made.setScale('x', { min: min!, max: max! });
+      made.setData(plotted(data, smoothing), !zoomed);
+      if (zoomed) made.setScale('x', { min, max });
     });
   }, [data, smoothing]);
 
@@ -76,9 +79,12 @@ export function Chart({ title, xLabel, data, smoothing, axis, height, range }: C
             </li>
           ))}
         </ul>
+        {control}
       </figcaption>
       {data.lines.length === 0 ? (
-        <p className="empty chart-empty">Nothing yet.</p>
+        <div className="plot plot-empty">
+          <p className="empty">{empty}</p>
+        </div>
       ) : (
         <div className="plot" role="img" aria-label={`${title} over ${xLabel}: ${summary}`} ref={host} />
       )}
@@ -95,9 +101,14 @@ function valueAt(line: Line, smoothing: number, x: number | null): number | null
   return best < 0 ? null : ys[best]!;
 }
 
-function plotted(lines: readonly Line[], smoothing: number): uPlot.AlignedData {
+/** One more row at the axis's end, without values, holds the axis open for what is still to come. */
+function plotted({ lines, end }: ChartData, smoothing: number): uPlot.AlignedData {
   const drawn = smoothing > 0 ? [...lines, ...lines.map((line) => ({ x: line.x, y: smooth(line.y, smoothing) }))] : lines;
   const { x, ys } = align(drawn);
+  if (x.length > 0 && x[x.length - 1]! < end) {
+    x.push(end);
+    for (const y of ys) y.push(undefined);
+  }
   return [x, ...ys] as uPlot.AlignedData;
 }
 
@@ -106,13 +117,12 @@ interface PlotOptions {
   lines: readonly Line[];
   smoothed: boolean;
   axis: string;
-  height: number;
   range: [number, number] | undefined;
-  dividers: () => ChartData['dividers'];
+  latest: () => ChartData;
   onHover: (x: number | null) => void;
 }
 
-function optionsFor({ element, lines, smoothed, axis, height, range, dividers, onHover }: PlotOptions): uPlot.Options {
+function optionsFor({ element, lines, smoothed, axis, range, latest, onHover }: PlotOptions): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const font = `11px ${style.fontFamily}`;
@@ -127,8 +137,7 @@ function optionsFor({ element, lines, smoothed, axis, height, range, dividers, o
     spanGaps: false,
   });
   return {
-    width: element.clientWidth,
-    height,
+    ...sizeOf(element),
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: {
@@ -137,7 +146,7 @@ function optionsFor({ element, lines, smoothed, axis, height, range, dividers, o
       drag: { x: true, y: false },
       y: false,
     },
-    scales: { x: { time: false }, y: range ? { range } : {} },
+    scales: { x: { time: false, range: (_, from, to) => [from, Math.max(to, from + 1)] }, y: range ? { range } : {} },
     axes: [
       { ...quiet, size: 28, gap: 4, space: 64, grid: { show: false } },
       { ...quiet, size: 44, gap: 4, space: 32, values: (_, splits) => splits.map((v) => compact(v)) },
@@ -150,9 +159,13 @@ function optionsFor({ element, lines, smoothed, axis, height, range, dividers, o
           onHover(idx === null || idx === undefined || left === undefined || left < 0 ? null : (u.data[0][idx] ?? null));
         },
       ],
-      drawAxes: [(u) => drawDividers(u, dividers(), colour('--ink-3'), font)],
+      drawAxes: [(u) => drawDividers(u, latest().dividers, colour('--ink-3'), font)],
     },
   };
+}
+
+function sizeOf(element: HTMLElement): { width: number; height: number } {
+  return { width: element.clientWidth, height: element.clientHeight };
 }
 
 function compact(value: number): string {
@@ -167,6 +180,7 @@ function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string,
   ctx.fillStyle = stroke;
   ctx.lineWidth = ratio;
   ctx.font = font.replace(/^(\d+)px/, (_, px: string) => `${Number(px) * ratio}px`);
+  ctx.textAlign = 'left';
   ctx.textBaseline = 'top';
   for (const { x, label } of dividers) {
     const left = Math.round(u.valToPos(x, 'x', true));

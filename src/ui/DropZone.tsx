@@ -20,15 +20,18 @@ export function DropZone() {
         <button type="button" className="drop-main" disabled={dropping} onClick={() => files.current?.click()}>
           Drop a model or a dataset
         </button>
-        <p>
-          {dropping ? 'Reading…' : 'Anywhere on this page, or '}
-          {dropping ? null : (
+        {dropping ? (
+          <p>Reading…</p>
+        ) : (
+          <p>
+            Anywhere here, or{' '}
             <button type="button" className="link" onClick={() => folder.current?.click()}>
               choose a folder
             </button>
-          )}
-          {dropping ? null : '. Nothing leaves this tab.'}
-        </p>
+            .<br />
+            Nothing leaves this tab.
+          </p>
+        )}
       </div>
       <input ref={files} type="file" multiple hidden aria-label="Files" onChange={(e) => picked(e.target.files)} />
       <input

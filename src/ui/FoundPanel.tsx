@@ -6,9 +6,10 @@ import type { Moment, ShownLine, ShownTrace } from '../app/runLog.ts';
 import { decimal, signed } from './numbers.ts';
 import { Panel } from './Panel.tsx';
 import { ThinkMap } from './ThinkMap.tsx';
-import { useLog } from './useLab.ts';
+import { useLab, useLog } from './useLab.ts';
 
 const PLAY_MS = 160;
+const MAX_BARS = 16;
 
 export function FoundPanel() {
   return (
@@ -24,6 +25,7 @@ function Found() {
   const moments = useMemo(() => log.momentsBefore(cut), [log, cut, version]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const latents = useMemo(() => numberLatents(log.moments), [log, version]);
+  const linked = useLab((s) => s.shown === 'link');
   const [chosen, setChosen] = useState<number | null>(null);
   const [playing, setPlaying] = useState(false);
   const last = moments.length - 1;
@@ -45,7 +47,7 @@ function Found() {
   }, [chosen]);
 
   const moment = moments[index];
-  if (!moment) return <p className="empty">Traces appear with the first E-step.</p>;
+  if (!moment) return <p className="empty">{linked ? 'A link carries curves and results, not traces: run it here to see them.' : 'Traces appear with the first E-step.'}</p>;
   const play = () => {
     if (playing) setPlaying(false);
     else {
@@ -56,7 +58,7 @@ function Found() {
   return (
     <>
       <div className="forming">
-        <ThinkMap moments={moments} index={index} onChoose={(i) => setChosen(i >= last ? null : i)} />
+        <ThinkMap moments={moments} slots={log.moments.length} index={index} onChoose={(i) => setChosen(i >= last ? null : i)} />
         <ByLine traces={moment.traces} />
         <div className="moments">
           <button type="button" onClick={play} disabled={moments.length < 2} aria-label={playing ? 'Hold the moments' : 'Play the moments'}>
@@ -65,7 +67,7 @@ function Found() {
           <input
             type="range"
             min="0"
-            max={last}
+            max={log.moments.length - 1}
             step="1"
             value={index}
             aria-label="Moment of training"
@@ -108,6 +110,7 @@ function Figures({ moment }: { moment: Moment }) {
           right <span className="num">{right}</span> of <span className="num">{judged}</span>
         </span>
       ) : null}
+      <span className="reading">Bars P(think), numbers nats gained</span>
     </p>
   );
 }
@@ -117,9 +120,9 @@ function ByLine({ traces }: { traces: readonly ShownTrace[] }) {
   const rates = thinkByLine(traces);
   return (
     <figure className="by-line">
-      <figcaption>P(think) by line, now</figcaption>
+      <figcaption>P(think) by line, now{rates.length > MAX_BARS ? `, first ${MAX_BARS}` : ''}</figcaption>
       <ol>
-        {rates.map((rate, i) => (
+        {rates.slice(0, MAX_BARS).map((rate, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the line
           <li key={i}>
             <span className="num">{i + 1}</span>

@@ -1,7 +1,7 @@
 // Name, adapter, the verbs, and how far the run is.
 import { actions } from '../app/theLab.ts';
-import { stageLabel } from '../app/curves.ts';
-import { type StageProgress, keyOf } from '../app/runLog.ts';
+import { stageLabel, stageMark } from '../app/curves.ts';
+import { keyOf, type StageProgress } from '../app/runLog.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { KeysDialog, openKeys } from './KeysDialog.tsx';
 import { duration, timeLeft } from './numbers.ts';
@@ -15,7 +15,7 @@ export function Header() {
         <div className="brand">
           <img src="icon.svg" alt="" width="24" height="24" />
           <h1>RA3 Lab</h1>
-          <p>Watch a small language model learn when to think, in this tab.</p>
+          <p>Watch a small model learn when to think</p>
         </div>
         <AdapterBadge />
         <div className="verbs" role="toolbar" aria-label="Run">
@@ -46,9 +46,9 @@ function AdapterBadge() {
       const { vendor, architecture, description, software } = adapter.report;
       const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU';
       return (
-        <p className="badge badge-ok" title={`${vendor} ${architecture} ${description}`}>
+        <p className="badge badge-ok" title={software ? 'WebGPU runs in software here: everything works, slowly' : `WebGPU on ${vendor} ${architecture}`}>
           {name}
-          {software ? ', in software: slow' : ''}
+          {software ? ' (software)' : ''}
         </p>
       );
     }
@@ -65,7 +65,7 @@ function Progress() {
   const { log, cut } = useLog();
   const shown = useLab((s) => s.shown);
   const activity = useLab((s) => s.activity);
-  const stages = log.stagesBefore(cut);
+  const stages = log.stagesAt(cut);
   const progress = log.progressBefore(cut);
   if (shown !== 'run' && shown !== 'demo') return <div className="stages" />;
   const current = stages.findLast((s) => s.state === 'running');
@@ -96,7 +96,7 @@ function StageCell({ stage }: { stage: StageProgress }) {
   const time = stage.timeMs === null ? `${stage.done} of ${stage.total}` : duration(stage.timeMs);
   return (
     <li className={`stage stage-${stage.state}`} title={`${label}: ${time}`} aria-current={stage.state === 'running' ? 'step' : undefined}>
-      <span>{label}</span>
+      <span>{stageMark(stage.ref)}</span>
       <svg className="stage-bar" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
         <rect className="track" width="100" height="2" />
         <rect className="fill" width={100 * fraction} height="2" />

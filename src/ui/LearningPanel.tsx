@@ -49,30 +49,34 @@ function Learning({ smoothing }: { smoothing: number }) {
       <div className="charts">
         <div className="chart-main">
           <Chart
-            title={metric === METRICS.reward ? 'Reward in RLVR, from each arm' : `${metric} in RLVR, from each arm`}
+            title={metric === METRICS.reward ? 'Reward in RLVR, from each arm' : 'In RLVR, from each arm'}
             xLabel="RLVR step"
             data={data.rlvr}
             smoothing={smoothing}
             axis="rlvr"
-            height={268}
             range={metric === METRICS.reward ? [0, 1] : undefined}
+            empty="RLVR comes after mid-training."
+            control={metrics.length > 1 ? <MetricChoice metrics={metrics} metric={metric} onChoose={setWanted} /> : null}
           />
-          {metrics.length > 1 ? (
-            <label className="metric">
-              <span className="visually-hidden">Metric of the RLVR chart</span>
-              <select value={metric} onChange={(e) => setWanted(e.target.value)}>
-                {metrics.map((name) => (
-                  <option key={name}>{name}</option>
-                ))}
-              </select>
-            </label>
-          ) : null}
         </div>
-        <Chart title="E-step: nats per line" xLabel="E-step" data={data.reward} smoothing={smoothing} axis="em" height={120} />
-        <Chart title="E-step: lines with a thought" xLabel="E-step" data={data.think} smoothing={smoothing} axis="em" height={120} range={[0, 1]} />
-        <Chart title="Loss on expert tokens" xLabel="step" data={data.losses} smoothing={smoothing} axis="losses" height={120} />
+        <Chart title="E-step: nats per line" xLabel="E-step" data={data.reward} smoothing={smoothing} axis="em" empty="Starts with the first E-step." />
+        <Chart title="E-step: lines with a thought" xLabel="E-step" data={data.think} smoothing={smoothing} axis="em" range={[0, 1]} empty="Starts with the first E-step." />
+        <Chart title="Loss on expert tokens" xLabel="step" data={data.losses} smoothing={smoothing} axis="losses" empty="Starts with NTP." />
       </div>
       <ResultsTable results={results} />
     </>
+  );
+}
+
+function MetricChoice({ metrics, metric, onChoose }: { metrics: readonly string[]; metric: string; onChoose: (metric: string) => void }) {
+  return (
+    <label className="metric">
+      <span className="visually-hidden">Metric of the RLVR chart</span>
+      <select value={metric} onChange={(e) => onChoose(e.target.value)}>
+        {metrics.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
   );
 }

@@ -16,7 +16,7 @@ export function RanPanel() {
 
 function Ran() {
   const { log, cut } = useLog();
-  const stages = log.stagesBefore(cut);
+  const stages = log.stagesAt(cut).filter((s) => s.state !== 'waiting');
   const { start } = log;
   const end = cut >= log.length ? log.end : null;
   return (

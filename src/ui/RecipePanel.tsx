@@ -50,6 +50,7 @@ function DifferenceFromPreset() {
   const basis = useLab((s) => s.basis);
   const value = useLab((s) => s.draft.value);
   if (value === null) return null;
+  if (fieldOf(value, 'model') === 'dropped') return <p className="difference">For the dropped model; the presets are for the embedded one.</p>;
   const changed = differences(value, recipeOf(basis));
   if (changed.length === 0) return <p className="difference">Exactly the preset {presetLabel(basis)}.</p>;
   const shown = changed.slice(0, 4).map((d) => `${d.path} ${printed(d.here)} instead of ${printed(d.there)}`);

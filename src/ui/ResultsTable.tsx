@@ -22,7 +22,7 @@ export function ResultsTable({ results }: { results: readonly ArmResult[] }) {
             ))}
             <th scope="col">Thoughts per program</th>
             <th scope="col">Content right</th>
-            <th scope="col">Mean duration, lines</th>
+            <th scope="col">Duration, lines</th>
             <th scope="col">Held-out NLL</th>
           </tr>
           <tr className="subhead">

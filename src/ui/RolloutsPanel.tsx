@@ -4,7 +4,7 @@ import { ARM_ORDER, armLabel, stageLabel } from '../app/curves.ts';
 import type { Arm, ShownGroup, ShownRollout, ShownToken } from '../app/runLog.ts';
 import { decimal, signed } from './numbers.ts';
 import { Panel } from './Panel.tsx';
-import { useLog } from './useLab.ts';
+import { useLab, useLog } from './useLab.ts';
 
 export function RolloutsPanel() {
   return (
@@ -18,15 +18,17 @@ function Rollouts() {
   const { log, cut, version } = useLog();
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const all = useMemo(() => log.rolloutsBefore(cut), [log, cut, version]);
+  const linked = useLab((s) => s.shown === 'link');
   const [wantedArm, setArm] = useState<Arm>('ra3');
   const [wantedAt, setAt] = useState<number | null>(null);
-  const [groupIndex, setGroup] = useState(0);
+  const [wantedGroup, setGroup] = useState<number | null>(null);
   const arms = ARM_ORDER.filter((arm) => all.some((m) => m.ref.arm === arm));
   const arm = arms.includes(wantedArm) ? wantedArm : arms[arms.length - 1];
   const ofArm = all.filter((m) => m.ref.arm === arm);
   const moment = ofArm.find((m) => m.at === wantedAt) ?? ofArm[ofArm.length - 1];
-  if (!moment || !arm) return <p className="empty">Rollouts appear with the first RLVR step.</p>;
-  const group = moment.groups[Math.min(groupIndex, moment.groups.length - 1)];
+  if (!moment || !arm) return <p className="empty">{linked ? 'A link carries curves and results, not rollouts: run it here to see them.' : 'Rollouts appear with the first RLVR step.'}</p>;
+  const groupIndex = wantedGroup !== null && wantedGroup < moment.groups.length ? wantedGroup : Math.max(0, moment.groups.findIndex(hasSpread));
+  const group = moment.groups[groupIndex];
   return (
     <>
       <div className="choices">
@@ -65,6 +67,11 @@ function Rollouts() {
   );
 }
 
+/** Whether the group's rollouts differ in reward; where they do not, no advantage is left to learn from. */
+function hasSpread(group: ShownGroup): boolean {
+  return new Set(group.rollouts.map((r) => r.reward)).size > 1;
+}
+
 function Legend() {
   return (
     <p className="token-legend" aria-hidden="true">
@@ -79,14 +86,13 @@ function Legend() {
 
 function Group({ group }: { group: ShownGroup }) {
   const mean = group.rollouts.reduce((sum, r) => sum + r.reward, 0) / Math.max(1, group.rollouts.length);
-  const rewards = new Set(group.rollouts.map((r) => r.reward));
   return (
     <div className="group">
       <p className="group-head">
         <code>{group.prompt}</code>
         <span>
           mean reward <span className="num">{decimal(mean, 2)}</span>
-          {rewards.size < 2 ? '; no spread, so nothing to learn from here' : ''}
+          {hasSpread(group) ? '' : '; no spread, so nothing to learn from here'}
         </span>
       </p>
       <ol>

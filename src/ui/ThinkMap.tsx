@@ -5,25 +5,28 @@ import { type Moment, keyOf } from '../app/runLog.ts';
 
 interface ThinkMapProps {
   moments: readonly Moment[];
+  /** Moments of the whole log: those still to come stay blank. */
+  slots: number;
   index: number;
   onChoose: (index: number) => void;
 }
 
-const ROW = 12;
+const MAX_ROWS = 48;
 
-export function ThinkMap({ moments, index, onChoose }: ThinkMapProps) {
-  const columns = moments.map((m) => thinkByLine(m.traces));
+export function ThinkMap({ moments, slots, index, onChoose }: ThinkMapProps) {
+  const columns = moments.map((m) => thinkByLine(m.traces).slice(0, MAX_ROWS));
   const rows = Math.max(1, ...columns.map((c) => c.length));
+  const height = rows * Math.max(3, Math.min(12, Math.floor(144 / rows)));
   const stageStarts = moments.flatMap((m, i) => (i > 0 && keyOf(m.ref) !== keyOf(moments[i - 1]!.ref) ? [i] : []));
   const onClick = (event: React.MouseEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
-    onChoose(Math.max(0, Math.min(moments.length - 1, Math.floor(((event.clientX - box.left) / box.width) * moments.length))));
+    onChoose(Math.max(0, Math.min(moments.length - 1, Math.floor(((event.clientX - box.left) / box.width) * slots))));
   };
   return (
     <figure className="think-map">
       <figcaption>P(think) by line, from the first moment to the last</figcaption>
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider below does the same by keyboard */}
-      <svg viewBox={`0 0 ${moments.length} ${rows}`} preserveAspectRatio="none" height={rows * ROW} role="img" onClick={onClick}>
+      <svg viewBox={`0 0 ${slots} ${rows}`} preserveAspectRatio="none" height={height} role="img" onClick={onClick}>
         <title>Probability of a thought before each line, over the recorded moments</title>
         {columns.map((column, x) =>
           column.map((p, y) => (

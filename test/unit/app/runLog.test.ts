@@ -1,0 +1,71 @@
+// The log as the page reads it: order kept, cuts exact, nothing drawn backwards, gaps kept.
+import { describe, expect, it } from 'vitest';
+import { type RunEvent, RunLog, toJsonLines, WHOLE } from '../../../src/app/runLog.ts';
+
+const metrics = (step: number, value: number | null, iteration = 1): RunEvent => ({
+  type: 'metrics',
+  stage: 'e-step',
+  arm: 'ra3',
+  iteration,
+  step,
+  values: { 'reward/line': value },
+});
+
+function logOf(...events: RunEvent[]): RunLog {
+  const log = new RunLog();
+  log.append(events);
+  return log;
+}
+
+describe('a run log', () => {
+  it('cuts a curve at any event', () => {
+    const log = logOf(metrics(0, 1), metrics(1, 2), metrics(2, 3));
+    const [curve] = log.curvesOf('e-step', 'reward/line');
+    expect([...curve!.before(2).values]).toEqual([1, 2]);
+    expect([...curve!.before(WHOLE).values]).toEqual([1, 2, 3]);
+    expect(curve!.before(0).steps).toHaveLength(0);
+  });
+
+  it('never draws a resumed run backwards: repeated steps replace what they repeat', () => {
+    const log = logOf(metrics(0, 1), metrics(1, 2), metrics(2, 3), metrics(1, 20), metrics(2, 30));
+    const { steps, values } = log.curvesOf('e-step', 'reward/line')[0]!.before(WHOLE);
+    expect([...steps]).toEqual([0, 1, 2]);
+    expect([...values]).toEqual([1, 20, 30]);
+  });
+
+  it('keeps a value that was not finite as a gap', () => {
+    const { values } = logOf(metrics(0, 1), metrics(1, null)).curvesOf('e-step', 'reward/line')[0]!.before(WHOLE);
+    expect(values[1]).toBeNaN();
+  });
+
+  it('keeps thousands of points', () => {
+    const log = logOf(...Array.from({ length: 5000 }, (_, i) => metrics(i, i)));
+    const { values } = log.curvesOf('e-step', 'reward/line')[0]!.before(4000);
+    expect(values).toHaveLength(4000);
+    expect(values[3999]).toBe(3999);
+  });
+
+  it('tells EM iterations apart', () => {
+    expect(logOf(metrics(0, 1, 1), metrics(0, 2, 2)).curvesOf('e-step', 'reward/line').map((c) => c.ref.iteration)).toEqual([1, 2]);
+  });
+
+  it('says of each stage whether it waits, runs or is done at a cut', () => {
+    const ref = { stage: 'ntp', arm: 'ntp' } as const;
+    const log = logOf(
+      { type: 'stage', status: 'start', steps: 10, timeMs: 0, ...ref },
+      { type: 'progress', done: 4, total: 10, overall: 0.2, leftMs: 5000, ...ref },
+      { type: 'stage', status: 'end', steps: 10, timeMs: 1234, ...ref },
+    );
+    const at = (cut: number) => log.stagesAt(cut)[0]!;
+    expect(at(0)).toMatchObject({ state: 'waiting', done: 0 });
+    expect(at(2)).toMatchObject({ state: 'running', done: 4, total: 10, timeMs: null });
+    expect(at(WHOLE)).toMatchObject({ state: 'done', done: 10, timeMs: 1234 });
+    expect(log.progressBefore(2)).toMatchObject({ overall: 0.2, leftMs: 5000 });
+    expect(log.progressBefore(1)).toBeNull();
+  });
+
+  it('writes itself as one event per line', () => {
+    const events = [metrics(0, 1), metrics(1, null)];
+    expect(toJsonLines(events).trimEnd().split('\n').map((line) => JSON.parse(line))).toEqual(events);
+  });
+});
