@@ -99,7 +99,11 @@ export function createActions(lab: Lab): Actions {
 }
 
 /** Finds the enabled action of a key press; null while typing, with modifiers held, or when none is meant. */
-export function actionForKey(actions: Actions, state: LabState, event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target'>): Action | null {
+export function actionForKey(
+  actions: Actions,
+  state: LabState,
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target'>,
+): Action | null {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   if (takesKeys(event.target, event.key)) return null;
   const action = Object.values(actions as unknown as Record<string, Action>).find((a) => a.key === event.key.toLowerCase());

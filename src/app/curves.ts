@@ -150,7 +150,10 @@ export function smooth(values: readonly (number | null)[], weight: number): (num
 }
 
 /** All lines on one sorted x; undefined where a line has no point (drawn through), null where its value was not finite (a gap). */
-export function align(lines: readonly { x: readonly number[]; y: readonly (number | null)[] }[]): { x: number[]; ys: (number | null | undefined)[][] } {
+export function align(lines: readonly { x: readonly number[]; y: readonly (number | null)[] }[]): {
+  x: number[];
+  ys: (number | null | undefined)[][];
+} {
   const x = [...new Set(lines.flatMap((line) => line.x))].sort((a, b) => a - b);
   const rowOf = new Map(x.map((value, row) => [value, row]));
   const ys = lines.map((line) => {

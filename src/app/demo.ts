@@ -3,7 +3,17 @@
 import type { RunEvent } from './runLog.ts';
 
 const MAX_BYTES = 64 * 2 ** 20;
-const EVENT_TYPES = new Set<string>(['start', 'stage', 'progress', 'metrics', 'traces', 'rollouts', 'result', 'notice', 'end'] satisfies RunEvent['type'][]);
+const EVENT_TYPES = new Set<string>([
+  'start',
+  'stage',
+  'progress',
+  'metrics',
+  'traces',
+  'rollouts',
+  'result',
+  'notice',
+  'end',
+] satisfies RunEvent['type'][]);
 
 export async function fetchRecordedRun(url: string): Promise<RunEvent[]> {
   const response = await fetch(url);

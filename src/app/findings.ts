@@ -18,7 +18,13 @@ export function segmentsOf(trace: ShownTrace, latentNumber: (thought: string) =>
   trace.lines.forEach((line, i) => {
     const last = segments[segments.length - 1];
     if (!last || line.thought !== null) {
-      segments.push({ thought: line.thought, latent: line.thought === null ? -1 : latentNumber(line.thought), from: i, lines: [line], gain: line.gain });
+      segments.push({
+        thought: line.thought,
+        latent: line.thought === null ? -1 : latentNumber(line.thought),
+        from: i,
+        lines: [line],
+        gain: line.gain,
+      });
     } else {
       last.lines.push(line);
       last.gain += line.gain;
@@ -70,7 +76,12 @@ export function momentFigures(traces: readonly ShownTrace[]): MomentFigures {
       if (verdict === true) right++;
     }
   }
-  return { thoughtsPerProgram: thoughts / Math.max(1, traces.length), meanDuration: thoughts > 0 ? covered / thoughts : null, right, judged };
+  return {
+    thoughtsPerProgram: thoughts / Math.max(1, traces.length),
+    meanDuration: thoughts > 0 ? covered / thoughts : null,
+    right,
+    judged,
+  };
 }
 
 /** The arms' pass@1 in one sentence, or null while there is nothing to compare. */

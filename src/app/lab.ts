@@ -237,7 +237,9 @@ export function createLab(connect: () => LabConnection): Lab {
           () => true,
           () => false,
         );
-        set({ said: copied ? `Link copied: ${location.href.length} characters` : 'The link is in the address bar; the clipboard was refused' });
+        set({
+          said: copied ? `Link copied: ${location.href.length} characters` : 'The link is in the address bar; the clipboard was refused',
+        });
       } catch (error) {
         tell('error', said(error));
       }
@@ -293,7 +295,9 @@ export function createLab(connect: () => LabConnection): Lab {
       set({ trial: { ...IDLE_TRIAL, busy: true } });
       const startedAt = performance.now();
       try {
-        const { text, ids } = await api().generate(options, arm, (piece) => set((s) => ({ trial: { ...s.trial, text: s.trial.text + piece } })));
+        const { text, ids } = await api().generate(options, arm, (piece) =>
+          set((s) => ({ trial: { ...s.trial, text: s.trial.text + piece } })),
+        );
         const seconds = (performance.now() - startedAt) / 1000;
         set({ trial: { busy: false, text, error: null, tokens: ids.length, tokPerS: seconds > 0 ? ids.length / seconds : null } });
       } catch (error) {

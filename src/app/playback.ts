@@ -5,7 +5,17 @@ import type { RunEvent } from './runLog.ts';
 export const TICK_MS = 100;
 const PLAY_MS = 12_000;
 
-const WEIGHT: Record<RunEvent['type'], number> = { start: 1, stage: 0.2, progress: 0.05, metrics: 1, traces: 6, rollouts: 2, result: 4, notice: 0.2, end: 1 };
+const WEIGHT: Record<RunEvent['type'], number> = {
+  start: 1,
+  stage: 0.2,
+  progress: 0.05,
+  metrics: 1,
+  traces: 6,
+  rollouts: 2,
+  result: 4,
+  notice: 0.2,
+  end: 1,
+};
 
 export class Playback {
   /** weightBefore[i] = weight of the events before ordinal i; length = events + 1. */

@@ -70,7 +70,9 @@ function checked(text: string, value: unknown): Draft {
   } catch (error) {
     if (!(error instanceof RecipeError)) throw error;
     const result = v.safeParse(RecipeSchema, value);
-    const issues = result.success ? [{ path: '', message: error.message }] : result.issues.map((i) => ({ path: v.getDotPath(i) ?? '', message: i.message }));
+    const issues = result.success
+      ? [{ path: '', message: error.message }]
+      : result.issues.map((i) => ({ path: v.getDotPath(i) ?? '', message: i.message }));
     return { text, value, issues, recipe: null };
   }
 }

@@ -17,7 +17,22 @@ import type {
 } from '../run/events.ts';
 import type { Arm, Recipe } from '../run/recipe.ts';
 
-export type { AdapterReport, Arm, ArmResult, Phase, Recipe, RunEvent, RunSummary, ShownGroup, ShownLine, ShownRollout, ShownToken, ShownTrace, Stage, StageRef };
+export type {
+  AdapterReport,
+  Arm,
+  ArmResult,
+  Phase,
+  Recipe,
+  RunEvent,
+  RunSummary,
+  ShownGroup,
+  ShownLine,
+  ShownRollout,
+  ShownToken,
+  ShownTrace,
+  Stage,
+  StageRef,
+};
 
 /** Everything of the run, no cut. */
 export const WHOLE = Number.POSITIVE_INFINITY;

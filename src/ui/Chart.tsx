@@ -37,7 +37,15 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
     const element = host.current;
     if (!element || data.lines.length === 0) return;
     const made = new uPlot(
-      optionsFor({ element, lines: data.lines, smoothed: smoothing > 0, axis, range, latest: () => latest.current.data, onHover: setHovered }),
+      optionsFor({
+        element,
+        lines: data.lines,
+        smoothed: smoothing > 0,
+        axis,
+        range,
+        latest: () => latest.current.data,
+        onHover: setHovered,
+      }),
       plotted(data, smoothing),
       element,
     );

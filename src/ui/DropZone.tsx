@@ -110,7 +110,8 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
           <dd>
             <strong>{dataset.name}</strong>
             <span className="detail">
-              {count(dataset.rows)} rows{dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}; fields {dataset.fields.join(', ') || 'none'}
+              {count(dataset.rows)} rows{dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}; fields{' '}
+              {dataset.fields.join(', ') || 'none'}
             </span>
             {mapping && dataset.fields.length > 0 ? <Mapping dataset={dataset} mapping={mapping} /> : null}
           </dd>
@@ -153,7 +154,12 @@ function Mapping({ dataset, mapping }: { dataset: NonNullable<Recognised['datase
   const row = dataset.preview[0];
   return (
     <div className="mapping">
-      <Choice label="Rows are" value={mapping.kind} options={['code', 'text']} onChange={(kind) => set({ kind: kind === 'code' ? 'code' : 'text' })} />
+      <Choice
+        label="Rows are"
+        value={mapping.kind}
+        options={['code', 'text']}
+        onChange={(kind) => set({ kind: kind === 'code' ? 'code' : 'text' })}
+      />
       {mapping.kind === 'code' ? (
         <>
           <Choice label="Prompt" value={mapping.prompt} options={dataset.fields} onChange={(prompt) => set({ prompt })} />
@@ -170,7 +176,17 @@ function Mapping({ dataset, mapping }: { dataset: NonNullable<Recognised['datase
   );
 }
 
-function Choice({ label, value, options, onChange }: { label: string; value: string; options: readonly string[]; onChange: (value: string) => void }) {
+function Choice({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: string;
+  options: readonly string[];
+  onChange: (value: string) => void;
+}) {
   return (
     <label className="field">
       <span>{label}</span>

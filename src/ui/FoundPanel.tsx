@@ -31,6 +31,7 @@ function Found() {
   const last = moments.length - 1;
   const index = Math.min(chosen ?? last, last);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another log begins at its last moment
   useEffect(() => setChosen(null), [log]);
   useEffect(() => {
     if (!playing) return;
@@ -47,7 +48,12 @@ function Found() {
   }, [chosen]);
 
   const moment = moments[index];
-  if (!moment) return <p className="empty">{linked ? 'A link carries curves and results, not traces: run it here to see them.' : 'Traces appear with the first E-step.'}</p>;
+  if (!moment)
+    return (
+      <p className="empty">
+        {linked ? 'A link carries curves and results, not traces: run it here to see them.' : 'Traces appear with the first E-step.'}
+      </p>
+    );
   const play = () => {
     if (playing) setPlaying(false);
     else {

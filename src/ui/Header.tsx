@@ -46,7 +46,10 @@ function AdapterBadge() {
       const { vendor, architecture, description, software } = adapter.report;
       const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU';
       return (
-        <p className="badge badge-ok" title={software ? 'WebGPU runs in software here: everything works, slowly' : `WebGPU on ${vendor} ${architecture}`}>
+        <p
+          className="badge badge-ok"
+          title={software ? 'WebGPU runs in software here: everything works, slowly' : `WebGPU on ${vendor} ${architecture}`}
+        >
           {name}
           {software ? ' (software)' : ''}
         </p>

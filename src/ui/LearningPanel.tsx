@@ -59,9 +59,31 @@ function Learning({ smoothing }: { smoothing: number }) {
             control={metrics.length > 1 ? <MetricChoice metrics={metrics} metric={metric} onChoose={setWanted} /> : null}
           />
         </div>
-        <Chart title="E-step: nats per line" xLabel="E-step" data={data.reward} smoothing={smoothing} axis="em" empty="Starts with the first E-step." />
-        <Chart title="E-step: lines with a thought" xLabel="E-step" data={data.think} smoothing={smoothing} axis="em" range={[0, 1]} empty="Starts with the first E-step." />
-        <Chart title="Loss on expert tokens" xLabel="step" data={data.losses} smoothing={smoothing} axis="losses" empty="Starts with NTP." />
+        <Chart
+          title="E-step: nats per line"
+          xLabel="E-step"
+          data={data.reward}
+          smoothing={smoothing}
+          axis="em"
+          empty="Starts with the first E-step."
+        />
+        <Chart
+          title="E-step: lines with a thought"
+          xLabel="E-step"
+          data={data.think}
+          smoothing={smoothing}
+          axis="em"
+          range={[0, 1]}
+          empty="Starts with the first E-step."
+        />
+        <Chart
+          title="Loss on expert tokens"
+          xLabel="step"
+          data={data.losses}
+          smoothing={smoothing}
+          axis="losses"
+          empty="Starts with NTP."
+        />
       </div>
       <ResultsTable results={results} />
     </>

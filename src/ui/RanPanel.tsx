@@ -71,7 +71,17 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
-function adapterName({ vendor, architecture, description, software }: { vendor: string; architecture: string; description: string; software: boolean }): string {
+function adapterName({
+  vendor,
+  architecture,
+  description,
+  software,
+}: {
+  vendor: string;
+  architecture: string;
+  description: string;
+  software: boolean;
+}): string {
   const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed';
   return software ? `${name} (software)` : name;
 }

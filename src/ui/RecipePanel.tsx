@@ -11,14 +11,14 @@ import { useLab } from './useLab.ts';
 export function RecipePanel() {
   const [view, setView] = useState<'form' | 'text'>('form');
   const switcher = (
-    <div className="segmented" role="group" aria-label="View of the recipe">
+    <fieldset className="segmented" aria-label="View of the recipe">
       <button type="button" aria-pressed={view === 'form'} onClick={() => setView('form')}>
         Form
       </button>
       <button type="button" aria-pressed={view === 'text'} onClick={() => setView('text')}>
         Text
       </button>
-    </div>
+    </fieldset>
   );
   return (
     <Panel question="What will run?" controls={switcher}>
@@ -50,7 +50,8 @@ function DifferenceFromPreset() {
   const basis = useLab((s) => s.basis);
   const value = useLab((s) => s.draft.value);
   if (value === null) return null;
-  if (fieldOf(value, 'model') === 'dropped') return <p className="difference">For the dropped model; the presets are for the embedded one.</p>;
+  if (fieldOf(value, 'model') === 'dropped')
+    return <p className="difference">For the dropped model; the presets are for the embedded one.</p>;
   const changed = differences(value, recipeOf(basis));
   if (changed.length === 0) return <p className="difference">Exactly the preset {presetLabel(basis)}.</p>;
   const shown = changed.slice(0, 4).map((d) => `${d.path} ${printed(d.here)} instead of ${printed(d.there)}`);
@@ -84,7 +85,12 @@ function RecipeForm() {
           <details key={group.title} open={group.open && group.title === 'Task'}>
             <summary>{group.title}</summary>
             {fields.map((field) => (
-              <FormField key={field.path} field={field} value={fieldOf(draft.value, field.path)} issue={draft.issues.find((i) => i.path === field.path)} />
+              <FormField
+                key={field.path}
+                field={field}
+                value={fieldOf(draft.value, field.path)}
+                issue={draft.issues.find((i) => i.path === field.path)}
+              />
             ))}
           </details>
         );
@@ -106,7 +112,12 @@ function Arms() {
           <input
             type="checkbox"
             checked={arms.includes(arm)}
-            onChange={(e) => lab.setField('arms', ARM_ORDER.filter((a) => (a === arm ? e.target.checked : arms.includes(a))))}
+            onChange={(e) =>
+              lab.setField(
+                'arms',
+                ARM_ORDER.filter((a) => (a === arm ? e.target.checked : arms.includes(a))),
+              )
+            }
           />
           {armLabel(arm)}
         </label>
@@ -155,7 +166,15 @@ function FormField({ field, value, issue }: { field: Field; value: unknown; issu
 }
 
 /** Keeps what is typed ('2e-', '0.') while it is typed; hands on a number, or the text itself so that the field's check can refuse it. */
-function NumberInput({ shared, value, onNumber }: { shared: { id: string; title: string }; value: unknown; onNumber: (value: unknown) => void }) {
+function NumberInput({
+  shared,
+  value,
+  onNumber,
+}: {
+  shared: { id: string; title: string };
+  value: unknown;
+  onNumber: (value: unknown) => void;
+}) {
   const [typed, setTyped] = useState<string | null>(null);
   return (
     <input

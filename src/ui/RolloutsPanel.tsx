@@ -26,19 +26,25 @@ function Rollouts() {
   const arm = arms.includes(wantedArm) ? wantedArm : arms[arms.length - 1];
   const ofArm = all.filter((m) => m.ref.arm === arm);
   const moment = ofArm.find((m) => m.at === wantedAt) ?? ofArm[ofArm.length - 1];
-  if (!moment || !arm) return <p className="empty">{linked ? 'A link carries curves and results, not rollouts: run it here to see them.' : 'Rollouts appear with the first RLVR step.'}</p>;
-  const groupIndex = wantedGroup !== null && wantedGroup < moment.groups.length ? wantedGroup : Math.max(0, moment.groups.findIndex(hasSpread));
+  if (!moment || !arm)
+    return (
+      <p className="empty">
+        {linked ? 'A link carries curves and results, not rollouts: run it here to see them.' : 'Rollouts appear with the first RLVR step.'}
+      </p>
+    );
+  const groupIndex =
+    wantedGroup !== null && wantedGroup < moment.groups.length ? wantedGroup : Math.max(0, moment.groups.findIndex(hasSpread));
   const group = moment.groups[groupIndex];
   return (
     <>
       <div className="choices">
-        <div className="segmented" role="group" aria-label="Arm">
+        <fieldset className="segmented" aria-label="Arm">
           {arms.map((a) => (
             <button key={a} type="button" aria-pressed={a === arm} onClick={() => setArm(a)}>
               {armLabel(a)}
             </button>
           ))}
-        </div>
+        </fieldset>
         <label className="field-inline">
           Step
           <select value={moment.at} onChange={(e) => setAt(Number(e.target.value))}>
@@ -135,7 +141,8 @@ function Rollout({ rollout }: { rollout: ShownRollout }) {
 
 function Token({ token }: { token: ShownToken }) {
   const shade = token.logprob === null ? '' : ` lp-${shadeOf(token.logprob)}`;
-  const title = token.logprob === null ? token.role : `${token.role}: log p ${token.logprob.toFixed(3)}, p ${Math.exp(token.logprob).toFixed(3)}`;
+  const title =
+    token.logprob === null ? token.role : `${token.role}: log p ${token.logprob.toFixed(3)}, p ${Math.exp(token.logprob).toFixed(3)}`;
   return (
     <span className={`token role-${token.role}${shade}`} title={title}>
       {token.text}

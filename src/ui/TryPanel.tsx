@@ -27,7 +27,8 @@ function Trial() {
   const model = useLab((s) => s.recognised?.model ?? null);
   const trial = useLab((s) => s.trial);
   const idle = useLab((s) => s.activity === 'idle');
-  const trained = useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end?.status === 'finished' ? log.end.results.map((r) => r.arm) : [];
+  const trained =
+    useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end?.status === 'finished' ? log.end.results.map((r) => r.arm) : [];
   const arms = [...new Set(trained)];
   const ranDropped = log.start?.recipe.model === 'dropped';
   const [prompt, setPrompt] = useState('Once upon a time');
@@ -56,7 +57,14 @@ function Trial() {
     const form = new FormData(event.currentTarget);
     const number = (name: string) => Number(form.get(name));
     void lab.generate(
-      { prompt, maxTokens: number('maxTokens'), temperature: number('temperature'), topK: number('topK'), topP: number('topP'), seed: number('seed') },
+      {
+        prompt,
+        maxTokens: number('maxTokens'),
+        temperature: number('temperature'),
+        topK: number('topK'),
+        topP: number('topP'),
+        seed: number('seed'),
+      },
       arm === '' ? null : arm,
     );
   };

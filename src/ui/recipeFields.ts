@@ -34,7 +34,13 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
       number('ra3.programs', 'Programs (B)', 'Expert programs per E-step batch'),
       number('ra3.group', 'Rollouts (G)', 'Sampled latent sequences per program; their mean is the baseline'),
       number('ra3.lr', 'E learning rate', ''),
-      { path: 'ra3.kl', label: 'KL', about: 'penalty: a fixed cost per thought; literal: the KL to the sticky prior', kind: 'choice', options: ['penalty', 'literal'] },
+      {
+        path: 'ra3.kl',
+        label: 'KL',
+        about: 'penalty: a fixed cost per thought; literal: the KL to the sticky prior',
+        kind: 'choice',
+        options: ['penalty', 'literal'],
+      },
       number('ra3.c', 'Penalty c', 'Nats that a thought costs; very high c is next-token prediction'),
       number('ra3.alpha', 'Persistence α', 'Chance that the prior keeps a latent; used by the literal KL'),
       number('ra3.tokenPenalty', 'Penalty per token', 'Nats per latent token'),
@@ -54,7 +60,12 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
   {
     title: 'NTP baseline',
     open: false,
-    fields: [number('ntp.steps', 'Steps', ''), number('ntp.batch', 'Batch', ''), number('ntp.lr', 'Learning rate', ''), number('ntp.weightDecay', 'Weight decay', '')],
+    fields: [
+      number('ntp.steps', 'Steps', ''),
+      number('ntp.batch', 'Batch', ''),
+      number('ntp.lr', 'Learning rate', ''),
+      number('ntp.weightDecay', 'Weight decay', ''),
+    ],
   },
   {
     title: 'RLVR',
@@ -69,6 +80,9 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
   {
     title: 'Evaluation',
     open: false,
-    fields: [number('evaluate.prompts', 'Prompts', 'Held-out prompts'), number('evaluate.samples', 'Samples', 'Per prompt; pass@k is known up to this k')],
+    fields: [
+      number('evaluate.prompts', 'Prompts', 'Held-out prompts'),
+      number('evaluate.samples', 'Samples', 'Per prompt; pass@k is known up to this k'),
+    ],
   },
 ];

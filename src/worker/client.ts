@@ -3,6 +3,7 @@
 // connect a new one.
 import * as Comlink from 'comlink';
 import workerUrl from './lab.worker.ts?worker&url';
+import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi } from './protocol.ts';
 
@@ -19,17 +20,20 @@ const BEAT_MS = 2000;
 const MISSED_BEATS = 10;
 
 export function connectLab(): LabConnection {
-  const worker = new Worker(trustedWorkerUrl() as string, { type: 'module', name: 'ra3-lab' });
+  const name = `ra3-lab ${crypto.randomUUID()}`;
+  const worker = new Worker(trustedWorkerUrl() as string, { type: 'module', name });
   const remote = Comlink.wrap<LabApi>(worker);
   const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
   worker.addEventListener('error', (event) => {
     const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
-    liveness.declareDead(`The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`);
+    liveness.declareDead(
+      `The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`,
+    );
   });
   worker.addEventListener('messageerror', () => {
     liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
   });
-  watchPort(remote, liveness);
+  void watchLock(name, remote, liveness);
   liveness.onDeath(() => worker.terminate());
   return {
     api: guarded(remote, liveness),
@@ -40,7 +44,8 @@ export function connectLab(): LabConnection {
 
 /** Where the page's policy asks for Trusted Types, a worker's address must come from a named policy. */
 function trustedWorkerUrl(): unknown {
-  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): unknown } } }).trustedTypes;
+  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): unknown } } })
+    .trustedTypes;
   if (!types) return workerUrl;
   policy ??= types.createPolicy('ra3-worker', {
     createScriptURL: (url: string) => {
@@ -57,16 +62,14 @@ async function answer(remote: Comlink.Remote<LabApi>): Promise<unknown> {
   return await (remote as unknown as { heartbeat: PromiseLike<unknown> }).heartbeat;
 }
 
-/** A port whose other end lives in the worker closes when the worker does (Chrome 122 on); elsewhere the heartbeat alone notices. */
-function watchPort(remote: Comlink.Remote<LabApi>, liveness: Liveness): void {
-  remote[Comlink.createEndpoint]().then(
-    (port) => {
-      port.addEventListener('close', () => liveness.declareDead('The worker ended unexpectedly. What it had reported is kept; press Run to start a new one.'));
-      port.start();
-      liveness.onDeath(() => port.close());
-    },
-    () => undefined,
-  );
+/** Notices a worker that ends without a word, sooner than the heartbeat does. */
+async function watchLock(name: string, remote: Comlink.Remote<LabApi>, liveness: Liveness): Promise<void> {
+  const settled = new AbortController();
+  liveness.onDeath(() => settled.abort());
+  await answer(remote);
+  await whenLifeLockFrees(name, settled.signal, () => {
+    liveness.declareDead('The worker ended unexpectedly. What it had reported is kept; press Run to start a new one.');
+  });
 }
 
 function guarded(remote: Comlink.Remote<LabApi>, liveness: Liveness): LabApi {

@@ -35,7 +35,9 @@ export function watchLiveness({ ping, beatMs, missedBeats }: Heartbeat): Livenes
       missed++;
       if (missed >= missedBeats) {
         const seconds = Math.round((missedBeats * beatMs) / 1000);
-        declareDead(`The worker has not answered for ${seconds} s and counts as hung. What it had reported is kept; press Run to start again.`);
+        declareDead(
+          `The worker has not answered for ${seconds} s and counts as hung. What it had reported is kept; press Run to start again.`,
+        );
       }
       return;
     }

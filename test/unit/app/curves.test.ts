@@ -47,7 +47,9 @@ describe('lines of a chart', () => {
 
   it('put EM iterations one after the other with a divider, on an axis that stands still under a cut', () => {
     const log = new RunLog();
-    log.append([0, 1, 2].map((s) => point('e-step', 'ra3', s, { a: s }, 1)).concat([0, 1].map((s) => point('e-step', 'ra3', s, { a: s }, 2))));
+    log.append(
+      [0, 1, 2].map((s) => point('e-step', 'ra3', s, { a: s }, 1)).concat([0, 1].map((s) => point('e-step', 'ra3', s, { a: s }, 2))),
+    );
     const whole = iteratedLines(log, WHOLE, 'e-step', [{ metric: 'a', label: 'a', tone: 'ra3' }]);
     expect(whole.lines[0]!.x).toEqual([0, 1, 2, 3, 4]);
     expect(whole.dividers).toEqual([{ x: 3, label: 'EM 2' }]);

@@ -39,7 +39,12 @@ describe('segments', () => {
 });
 
 it('mean P(think) bears traces of different lengths', () => {
-  expect(thinkByLine([{ prompt: '', lines: [line(null, 0, 0.2), line(null, 0, 0.4)] }, { prompt: '', lines: [line(null, 0, 0.6)] }])).toEqual([0.4, 0.4]);
+  expect(
+    thinkByLine([
+      { prompt: '', lines: [line(null, 0, 0.2), line(null, 0, 0.4)] },
+      { prompt: '', lines: [line(null, 0, 0.6)] },
+    ]),
+  ).toEqual([0.4, 0.4]);
 });
 
 describe('the headline', () => {
@@ -63,6 +68,11 @@ describe('the headline', () => {
 
   it('says nothing of one arm alone or without a verifier', () => {
     expect(headline([result('ra3', 'before', 1)])).toBeNull();
-    expect(headline([{ ...result('ra3', 'before', 1), passAt: {} }, { ...result('base', 'before', 1), passAt: {} }])).toBeNull();
+    expect(
+      headline([
+        { ...result('ra3', 'before', 1), passAt: {} },
+        { ...result('base', 'before', 1), passAt: {} },
+      ]),
+    ).toBeNull();
   });
 });

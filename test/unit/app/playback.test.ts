@@ -3,7 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Playback } from '../../../src/app/playback.ts';
 import type { RunEvent } from '../../../src/app/runLog.ts';
 
-const events = Array.from({ length: 100 }, (_, step): RunEvent => ({ type: 'metrics', stage: 'ntp', arm: 'ntp', step, values: { loss: 1 } }));
+const events = Array.from(
+  { length: 100 },
+  (_, step): RunEvent => ({ type: 'metrics', stage: 'ntp', arm: 'ntp', step, values: { loss: 1 } }),
+);
 
 describe('playback', () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -9,7 +9,9 @@ it('a link brings back recipe, curves with their iterations and gaps, and result
   const log = new RunLog();
   for (const iteration of [1, 2]) {
     for (let step = 0; step < 20; step++) {
-      log.append([{ type: 'metrics', stage: 'e-step', arm: 'ra3', iteration, step, values: { 'reward/line': step === 3 ? null : -1 + step / 20 } }]);
+      log.append([
+        { type: 'metrics', stage: 'e-step', arm: 'ra3', iteration, step, values: { 'reward/line': step === 3 ? null : -1 + step / 20 } },
+      ]);
     }
   }
   const recipe = { ...LINK_BASE_V1, seed: 42 };

@@ -46,7 +46,11 @@ describe('a run log', () => {
   });
 
   it('tells EM iterations apart', () => {
-    expect(logOf(metrics(0, 1, 1), metrics(0, 2, 2)).curvesOf('e-step', 'reward/line').map((c) => c.ref.iteration)).toEqual([1, 2]);
+    expect(
+      logOf(metrics(0, 1, 1), metrics(0, 2, 2))
+        .curvesOf('e-step', 'reward/line')
+        .map((c) => c.ref.iteration),
+    ).toEqual([1, 2]);
   });
 
   it('says of each stage whether it waits, runs or is done at a cut', () => {
@@ -66,6 +70,11 @@ describe('a run log', () => {
 
   it('writes itself as one event per line', () => {
     const events = [metrics(0, 1), metrics(1, null)];
-    expect(toJsonLines(events).trimEnd().split('\n').map((line) => JSON.parse(line))).toEqual(events);
+    expect(
+      toJsonLines(events)
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(events);
   });
 });

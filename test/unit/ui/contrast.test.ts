@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const css = readFileSync(new URL('../../../src/ui/styles/base.css', import.meta.url), 'utf8');
-const [light, dark] = css.split('@media (prefers-color-scheme: dark)').map((part) => new Map([...part.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6})/g)].map((m) => [m[1]!, m[2]!])));
+const [light, dark] = css
+  .split('@media (prefers-color-scheme: dark)')
+  .map((part) => new Map([...part.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6})/g)].map((m) => [m[1]!, m[2]!])));
 
 const INKS = ['ink', 'ink-2', 'ink-3', 'accent', 'good', 'bad', 'warn', 'tone-base', 'tone-ntp'];
 

@@ -1,0 +1,185 @@
+// The lab without a page: what each verb does to the state, that nothing starts by itself, and that a dying worker loses nothing it has said.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { actionForKey, createActions } from '../../../src/app/actions.ts';
+import { createLab } from '../../../src/app/lab.ts';
+import type { RunEvent } from '../../../src/app/runLog.ts';
+import { writeRunLink } from '../../../src/app/runLink.ts';
+import { RunLog, toJsonLines } from '../../../src/app/runLog.ts';
+import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
+import { WorkerGone } from '../../../src/worker/liveness.ts';
+import type { LabApi, Recognised } from '../../../src/worker/protocol.ts';
+
+const adapter = { vendor: 'v', architecture: 'a', description: 'd', software: false, features: [] };
+const notice: RunEvent = { type: 'notice', level: 'info', message: 'from the run' };
+const nothing: Recognised = { model: null, dataset: null, recipe: null, problems: [] };
+
+/** A worker whose run lasts until the test ends it. */
+function scriptedWorker() {
+  const calls: string[] = [];
+  let emit: (events: RunEvent[]) => void = () => undefined;
+  let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  const listeners: ((error: WorkerGone) => void)[] = [];
+  const called = async (name: string) => void calls.push(name);
+  const api: LabApi = {
+    adapter: async () => ({ ok: true, adapter }),
+    drop: async () => {
+      calls.push('drop');
+      return nothing;
+    },
+    run: (_, onEvent) => {
+      calls.push('run');
+      emit = onEvent;
+      return new Promise((resolve, reject) => {
+        settle = { resolve, reject };
+      });
+    },
+    pause: () => called('pause'),
+    resume: () => called('resume'),
+    step: () => called('step'),
+    stop: () => called('stop'),
+    generate: async (_, __, onText) => {
+      onText('a');
+      onText('b');
+      return { ids: [1, 2], text: 'ab', logprobs: [-1, -1] };
+    },
+    exportModel: async () => ({}),
+    exportBundle: async () => new Uint8Array(),
+  };
+  return {
+    calls,
+    connect: () => {
+      calls.push('connect');
+      return { api, terminate: () => undefined, onDeath: (listener: (error: WorkerGone) => void) => void listeners.push(listener) };
+    },
+    emit: (...events: RunEvent[]) => emit(events),
+    finish: () => settle?.resolve(),
+    die: () => {
+      const error = new WorkerGone('The worker ended unexpectedly.');
+      for (const listener of listeners.splice(0)) listener(error);
+      settle?.reject(error);
+    },
+  };
+}
+
+function serveDemo(events: RunEvent[] | null): void {
+  vi.stubGlobal('fetch', async () => (events ? new Response(toJsonLines(events)) : new Response('', { status: 404 })));
+}
+
+async function openedLab(hash = '') {
+  const worker = scriptedWorker();
+  const lab = createLab(worker.connect);
+  await lab.open(hash);
+  return { worker, lab, state: lab.store.getState };
+}
+
+const ticks = async () => {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+};
+
+describe('the lab', () => {
+  beforeEach(() => serveDemo([notice]));
+  afterEach(() => void vi.unstubAllGlobals());
+
+  it('opens with the recorded run at its end and starts nothing', async () => {
+    const { worker, lab, state } = await openedLab();
+    expect(state()).toMatchObject({ shown: 'demo', activity: 'idle', alert: null, adapter: { kind: 'ok' } });
+    expect(lab.log().events).toEqual([notice]);
+    expect(worker.calls).not.toContain('run');
+  });
+
+  it('says so when there is no recorded run, and goes on', async () => {
+    serveDemo(null);
+    const { state } = await openedLab();
+    expect(state().alert).toMatch(/404/);
+    expect(state().shown).toBe('nothing');
+  });
+
+  it('opens a link read-only: recipe and curves shown, nothing run', async () => {
+    const log = new RunLog();
+    log.append([{ type: 'metrics', stage: 'rlvr', arm: 'ra3', step: 0, values: { 'reward/mean': 1 } }]);
+    const { worker, lab, state } = await openedLab(await writeRunLink({ ...LINK_BASE_V1, seed: 9 }, log));
+    expect(state()).toMatchObject({ shown: 'link', activity: 'idle' });
+    expect(state().draft.recipe?.seed).toBe(9);
+    expect(lab.log().curvesOf('rlvr', 'reward/mean')).toHaveLength(1);
+    expect(worker.calls).not.toContain('run');
+  });
+
+  it('says why a bad link is bad and starts clean', async () => {
+    const { state } = await openedLab('#v1.AAAAAAAA');
+    expect(state().alert).toMatch(/cannot be opened/);
+    expect(state().shown).toBe('demo');
+  });
+
+  it('runs, pauses, steps, resumes and ends', async () => {
+    const { worker, lab, state } = await openedLab();
+    const run = lab.run();
+    worker.emit(notice, notice);
+    expect(state()).toMatchObject({ shown: 'run', activity: 'running' });
+    await lab.pauseOrResume();
+    expect(state().activity).toBe('paused');
+    await lab.step();
+    expect(state().activity).toBe('paused');
+    await lab.pauseOrResume();
+    expect(state().activity).toBe('running');
+    worker.finish();
+    await run;
+    expect(state().activity).toBe('idle');
+    expect(lab.log().length).toBe(2);
+    expect(worker.calls.filter((c) => c !== 'connect')).toEqual(['run', 'pause', 'step', 'resume']);
+  });
+
+  it('starts no second run and none of a wrong recipe', async () => {
+    const { worker, lab } = await openedLab();
+    void lab.run();
+    await lab.run();
+    expect(worker.calls.filter((c) => c === 'run')).toHaveLength(1);
+    const other = await openedLab();
+    other.lab.setField('seed', 'abc');
+    await other.lab.run();
+    expect(other.worker.calls).not.toContain('run');
+  });
+
+  it('keeps the log when the worker dies, says so, and connects a new worker that is given the drop again', async () => {
+    const { worker, lab, state } = await openedLab();
+    await lab.drop([{ path: 'a.jsonl', file: new File(['{}'], 'a.jsonl') }]);
+    const run = lab.run();
+    worker.emit(notice);
+    worker.die();
+    await run;
+    expect(state().activity).toBe('idle');
+    expect(lab.log().notices.map((n) => n.message)).toEqual(['from the run', 'The worker ended unexpectedly.']);
+    expect(state().alert).toBe('The worker ended unexpectedly.');
+    void lab.run();
+    await ticks();
+    expect(worker.calls.filter((c) => c === 'connect')).toHaveLength(2);
+    expect(worker.calls.slice(-2)).toEqual(['drop', 'run']);
+  });
+
+  it('streams what the model writes', async () => {
+    const { lab, state } = await openedLab();
+    await lab.generate({ prompt: '', maxTokens: 2, temperature: 1, topK: 0, topP: 1, seed: 1 }, null);
+    expect(state().trial).toMatchObject({ busy: false, text: 'ab', tokens: 2, error: null });
+  });
+});
+
+describe('keys', () => {
+  const press = (key: string, target: object = { tagName: 'BODY' }, held: object = {}) =>
+    ({ key, target, ctrlKey: false, metaKey: false, altKey: false, ...held }) as unknown as KeyboardEvent;
+
+  it('do what the buttons do, except while typing or with a modifier', async () => {
+    const { lab, state } = await openedLab();
+    const actions = createActions(lab);
+    expect(actionForKey(actions, state(), press('R'))).toBe(actions.run);
+    expect(actionForKey(actions, state(), press('r', { tagName: 'TEXTAREA' }))).toBeNull();
+    expect(actionForKey(actions, state(), press('r', { tagName: 'INPUT', type: 'text' }))).toBeNull();
+    expect(actionForKey(actions, state(), press('r', { tagName: 'BODY' }, { ctrlKey: true }))).toBeNull();
+    expect(actionForKey(actions, state(), press('p'))).toBeNull();
+    expect(actionForKey(actions, state(), press(' ', { tagName: 'BUTTON' }))).toBeNull();
+  });
+
+  it('are all different', async () => {
+    const { lab } = await openedLab();
+    const keys = Object.values(createActions(lab)).map((a) => a.key);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
