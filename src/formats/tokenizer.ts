@@ -166,11 +166,12 @@ function checkId(id: unknown, where: string): number {
 function checkPatterns(part: unknown): void {
   if (Array.isArray(part)) part.forEach(checkPatterns);
   if (!isObject(part)) return;
-  for (const [key, value] of Object.entries(part)) {
-    const isPattern = isObject(value) && (typeof value['String'] === 'string' || typeof value['Regex'] === 'string');
-    if (key === 'pattern' && !isPattern) throw new FormatError('tokenizer.json: a pattern must be a String or a Regex.');
-    if (key !== 'pattern') checkPatterns(value);
+  if (part['type'] === 'Replace' || part['type'] === 'Split') {
+    const pattern = part['pattern'];
+    const isPattern = isObject(pattern) && (typeof pattern['String'] === 'string' || typeof pattern['Regex'] === 'string');
+    if (!isPattern) throw new FormatError(`tokenizer.json: the pattern of a ${part['type']} must be a String or a Regex.`);
   }
+  Object.values(part).forEach(checkPatterns);
 }
 
 function isScoredToken(entry: unknown): boolean {
