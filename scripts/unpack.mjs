@@ -20,7 +20,7 @@ export function canUnpack() {
  * @returns {Promise<{ path: string, env: Record<string, string> }>}
  */
 export async function unpackChromium() {
-  const dir = await unpackOnce('chromium', async (target) => {
+  const dir = await unpackOnce('chromium', async (target, dir) => {
     // Chromium looks for its Vulkan loader and driver beside its own program.
     await Promise.all([
       unpackTar('swiftshader.tar.br', target),
@@ -28,7 +28,7 @@ export async function unpackChromium() {
       unpackTar('fonts.tar.br', target),
       readPart('chromium.br').then((bytes) => writeFileSync(join(target, 'chromium'), bytes, { mode: 0o755 })),
     ]);
-    writeFileSync(join(target, 'fonts.conf'), FONTS_CONF);
+    writeFileSync(join(target, 'fonts.conf'), fontsConf(dir));
   });
   const libraries = [join(dir, 'lib'), dir, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
   /** @type {Record<string, string>} */
@@ -46,18 +46,21 @@ export async function unpackSwiftShader() {
   return { icd: join(dir, 'vk_swiftshader_icd.json'), loader: join(dir, 'libvulkan.so.1') };
 }
 
-/** Fonts lie beside this file; the cache of what is in them too. */
-const FONTS_CONF = `<?xml version="1.0"?>
+/** Fonts lie beside this file; so does the cache of what is in them. @param {string} dir */
+function fontsConf(dir) {
+  const path = dir.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+  return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  <dir prefix="relative">fonts</dir>
-  <cachedir prefix="relative">fonts-cache</cachedir>
+  <dir>${path}/fonts</dir>
+  <cachedir>${path}/fonts-cache</cachedir>
 </fontconfig>
 `;
+}
 
 /**
  * @param {string} name
- * @param {(target: string) => Promise<void>} fill
+ * @param {(target: string, dir: string) => Promise<void>} fill fills `target`, which becomes `dir`
  * @returns {Promise<string>} the folder
  */
 async function unpackOnce(name, fill) {
@@ -75,7 +78,7 @@ async function unpackOnce(name, fill) {
     const part = `${dir}.part`;
     rmSync(part, { recursive: true, force: true });
     mkdirSync(part, { recursive: true });
-    await fill(part);
+    await fill(part, dir);
     renameSync(part, dir);
   });
   return dir;

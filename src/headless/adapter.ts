@@ -42,6 +42,7 @@ export async function openNodeGpu(choice: AdapterChoice = choiceOfEnvironment())
   const own = await requestAdapter();
   if (own) return own;
   if (process.platform !== 'linux') throw new Error('Dawn found no WebGPU adapter. Update the graphics driver and run this again.');
+  await loadVulkanLoader();
   return openDriver('swiftshader', await findSwiftShader());
 }
 
