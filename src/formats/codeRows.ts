@@ -2,10 +2,31 @@
 // Refuses nothing: where no pair of fields fits, the mapping is null and the person chooses.
 
 const PROMPTS = [
-  'prompt', 'text', 'question', 'instruction', 'problem', 'problem_description', 'problem_statement', 'description', 'task', 'query', 'docstring', 'input',
+  'prompt',
+  'text',
+  'question',
+  'instruction',
+  'problem',
+  'problem_description',
+  'problem_statement',
+  'description',
+  'task',
+  'query',
+  'docstring',
+  'input',
 ];
 const SOLUTIONS = [
-  'canonical_solution', 'code', 'solution', 'reference_solution', 'expert_solution', 'completion', 'answer', 'response', 'output', 'target', 'program',
+  'canonical_solution',
+  'code',
+  'solution',
+  'reference_solution',
+  'expert_solution',
+  'completion',
+  'answer',
+  'response',
+  'output',
+  'target',
+  'program',
 ];
 const LOOKED_AT = 200;
 const MAX_FIELDS = 200;

@@ -54,8 +54,8 @@ export function parseLlamaConfig(text: string): LlamaConfig {
     rmsNormEps: readReal(raw, 'rms_norm_eps', 1e-6, 1e-12, 1, faults),
     ropeTheta: readReal(rope, 'rope_theta', 10_000, 1, 1e12, faults),
     tieEmbeddings: readFlag(raw, 'tie_word_embeddings', faults),
-    bosId: readId(raw['bos_token_id'], 'bos_token_id', vocabulary, faults),
-    eosIds: readIds(raw['eos_token_id'], 'eos_token_id', vocabulary, faults),
+    bosId: readId(raw.bos_token_id, 'bos_token_id', vocabulary, faults),
+    eosIds: readIds(raw.eos_token_id, 'eos_token_id', vocabulary, faults),
     raw,
   };
   // NaN stands for a value that is already among the faults; no comparison with it adds another.
@@ -100,8 +100,8 @@ export function writeLlamaConfig(config: LlamaConfig): string {
 }
 
 function checkFamily(raw: Record<string, unknown>, faults: string[]): void {
-  const type = raw['model_type'];
-  const architectures = Array.isArray(raw['architectures']) ? raw['architectures'] : [];
+  const type = raw.model_type;
+  const architectures = Array.isArray(raw.architectures) ? raw.architectures : [];
   const named = type ?? architectures[0];
   const isLlama = type === undefined || type === null ? architectures.length > 0 : type === 'llama';
   if (!isLlama || !architectures.every((name) => name === 'LlamaForCausalLM')) {
@@ -109,11 +109,12 @@ function checkFamily(raw: Record<string, unknown>, faults: string[]): void {
     faults.push(`model family ${show(shown)} is not supported; Llama (model_type "llama", LlamaForCausalLM) is`);
   }
   for (const key of ['attention_bias', 'mlp_bias']) {
-    if (raw[key] !== undefined && raw[key] !== null && raw[key] !== false) faults.push(`${key} ${show(raw[key])} is not supported; only false is`);
+    if (raw[key] !== undefined && raw[key] !== null && raw[key] !== false)
+      faults.push(`${key} ${show(raw[key])} is not supported; only false is`);
   }
-  const act = raw['hidden_act'];
+  const act = raw.hidden_act;
   if (act !== undefined && act !== 'silu') faults.push(`hidden_act ${show(act)} is not supported; only "silu" is`);
-  if (raw['quantization_config'] !== undefined && raw['quantization_config'] !== null) {
+  if (raw.quantization_config !== undefined && raw.quantization_config !== null) {
     faults.push('quantization_config is not supported; save the model in float32, float16 or bfloat16');
   }
 }
@@ -124,13 +125,14 @@ function readRope(raw: Record<string, unknown>, faults: string[]): Record<string
   for (const key of ['rope_scaling', 'rope_parameters']) {
     const value = raw[key];
     if (value === undefined || value === null) continue;
-    const type = isObject(value) ? (value['rope_type'] ?? value['type']) : value;
+    const type = isObject(value) ? (value.rope_type ?? value.type) : value;
     if (!isObject(value) || (type !== undefined && type !== 'default')) {
       faults.push(`${key} ${show(type)} is not supported; only null or rope_type "default" is`);
-    } else if (value['rope_theta'] !== undefined) holder = value;
+    } else if (value.rope_theta !== undefined) holder = value;
   }
-  const both = holder !== raw && raw['rope_theta'] !== undefined && raw['rope_theta'] !== null && raw['rope_theta'] !== holder['rope_theta'];
-  if (both) faults.push(`rope_theta is ${show(raw['rope_theta'])} in one place and ${show(holder['rope_theta'])} in another`);
+  const both =
+    holder !== raw && raw.rope_theta !== undefined && raw.rope_theta !== null && raw.rope_theta !== holder.rope_theta;
+  if (both) faults.push(`rope_theta is ${show(raw.rope_theta)} in one place and ${show(holder.rope_theta)} in another`);
   return holder;
 }
 

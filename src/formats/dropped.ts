@@ -37,7 +37,13 @@ export interface Recognition {
 
 const MAX_SMALL_FILE = 64_000_000;
 const KEPT_AS_IS = [
-  'generation_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt', 'tokenizer.model', 'chat_template.jinja',
+  'generation_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.model',
+  'chat_template.jinja',
 ];
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', ...KEPT_AS_IS];
 /** Files that come along with a model folder or a file system and say nothing to us. */
@@ -55,7 +61,13 @@ interface Parts {
 
 export async function recognise(files: DroppedFile[]): Promise<Recognition> {
   const parts: Parts = {
-    config: null, shards: [], tokenizerFiles: new Map(), dataset: null, recipeText: null, taken: new Map(), problems: [],
+    config: null,
+    shards: [],
+    tokenizerFiles: new Map(),
+    dataset: null,
+    recipeText: null,
+    taken: new Map(),
+    problems: [],
   };
   // Outer files before inner ones, so that a folder's own config.json wins over one of a checkpoint inside it; rows before plain text.
   const rank = (path: string) => 2 * path.split('/').length + (namesRows(path) ? 0 : 1);
@@ -63,7 +75,11 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
   for (const file of inOrder) await attempt(parts, file.path, () => readFile(parts, file));
   const model = await assembleModel(parts);
   return {
-    recognised: { model: model && describeModel(model), dataset: parts.dataset && describeDataset(parts.dataset), problems: parts.problems },
+    recognised: {
+      model: model && describeModel(model),
+      dataset: parts.dataset && describeDataset(parts.dataset),
+      problems: parts.problems,
+    },
     model,
     dataset: parts.dataset,
     recipeText: parts.recipeText,
@@ -106,7 +122,9 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
 
 async function readWeights(parts: Parts, path: string, source: ByteSource): Promise<void> {
   if (/^adapter_/i.test(baseName(path))) {
-    throw new FormatError(`${quote(path)} is a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`);
+    throw new FormatError(
+      `${quote(path)} is a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`,
+    );
   }
   const outer = parts.shards[0];
   const isNext = outer && folderOf(outer.path) === folderOf(path) && /-\d+-of-\d+\.safetensors$/i.test(path);
@@ -143,9 +161,16 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
   const weightsPath = parts.taken.get('a safetensors file');
   const configPath = parts.taken.get('a config.json');
   if (!config || shards.length === 0) {
-    if (config) parts.problems.push({ file: configPath ?? 'config.json', message: 'A config.json needs its model.safetensors: drop the whole model folder.' });
+    if (config)
+      parts.problems.push({
+        file: configPath ?? 'config.json',
+        message: 'A config.json needs its model.safetensors: drop the whole model folder.',
+      });
     if (shards.length > 0) {
-      parts.problems.push({ file: weightsPath ?? 'model.safetensors', message: 'Weights need the config.json of their model: drop the whole model folder.' });
+      parts.problems.push({
+        file: weightsPath ?? 'model.safetensors',
+        message: 'Weights need the config.json of their model: drop the whole model folder.',
+      });
     }
     return null;
   }
@@ -173,7 +198,9 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
 function checkShardCount(paths: string[]): void {
   const stated = /-(\d+)-of-(\d+)\.safetensors$/i.exec(paths[0] ?? '');
   if (stated && Number(stated[2]) !== paths.length) {
-    throw new FormatError(`${paths.length} of the ${Number(stated[2])} safetensors files of the model were dropped. Drop the whole folder.`);
+    throw new FormatError(
+      `${paths.length} of the ${Number(stated[2])} safetensors files of the model were dropped. Drop the whole folder.`,
+    );
   }
 }
 

@@ -53,10 +53,12 @@ function guessForm(head: Uint8Array, lineBytes: number, file: string): 'rows' | 
   if (/\.(jsonl|ndjson)(\.gz)?$/i.test(file)) return 'rows';
   if (line.startsWith('{')) {
     if (isRow(line)) return 'rows';
-    if (namesRows(file)) throw new FormatError(`${quote(file)} holds one JSON value and not rows. Give one JSON object per line, or an array of objects.`);
+    if (namesRows(file))
+      throw new FormatError(`${quote(file)} holds one JSON value and not rows. Give one JSON object per line, or an array of objects.`);
   }
   if (line.startsWith('[{') && line.endsWith('}]')) return 'array';
-  if (namesRows(file)) throw new FormatError(`${quote(file)} begins with ${quote(line, 40)}, which is no row. Give one JSON object per line.`);
+  if (namesRows(file))
+    throw new FormatError(`${quote(file)} begins with ${quote(line, 40)}, which is no row. Give one JSON object per line.`);
   return 'text';
 }
 
@@ -222,7 +224,9 @@ async function* gunzip(chunks: AsyncGenerator<Uint8Array>, file: string, limitBy
       if (next.done) return;
       sizeBytes += next.value.length;
       if (sizeBytes > limitBytes) {
-        throw new FormatError(`${quote(file)} unpacks to more than ${showBytes(limitBytes)}, which is the limit for its size. Unpack it first.`);
+        throw new FormatError(
+          `${quote(file)} unpacks to more than ${showBytes(limitBytes)}, which is the limit for its size. Unpack it first.`,
+        );
       }
       yield next.value;
     }

@@ -28,11 +28,17 @@ export function refuseMagic(file: string, magic: Magic): void {
           'transformers: AutoModelForCausalLM.from_pretrained("folder").save_pretrained("out", safe_serialization=True); then drop the folder "out".',
       );
     case 'gguf':
-      throw new FormatError(`${quote(file)} is a GGUF file, which is not read. Drop the Hugging Face folder it was made from (safetensors).`);
+      throw new FormatError(
+        `${quote(file)} is a GGUF file, which is not read. Drop the Hugging Face folder it was made from (safetensors).`,
+      );
     case 'parquet':
-      throw new FormatError(`${quote(file)} is a Parquet file, which is not read. Convert it: pandas.read_parquet(f).to_json("rows.jsonl", orient="records", lines=True).`);
+      throw new FormatError(
+        `${quote(file)} is a Parquet file, which is not read. Convert it: pandas.read_parquet(f).to_json("rows.jsonl", orient="records", lines=True).`,
+      );
     case 'hdf5':
-      throw new FormatError(`${quote(file)} is an HDF5 file, which is not read. Save the model with save_pretrained(safe_serialization=True).`);
+      throw new FormatError(
+        `${quote(file)} is an HDF5 file, which is not read. Save the model with save_pretrained(safe_serialization=True).`,
+      );
     case 'image or document':
       throw new FormatError(`${quote(file)} is an image or a document; models, datasets and recipes are read.`);
     default:

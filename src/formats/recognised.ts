@@ -1,7 +1,16 @@
 // What dropped files turned out to be, said before anything runs. All text is untrusted: show it as text.
 
 export interface RecognisedFiles {
-  model: null | { name: string; family: string; parameters: number; dtype: string; context: number; layers: number; vocabulary: number; hasTokenizer: boolean };
+  model: null | {
+    name: string;
+    family: string;
+    parameters: number;
+    dtype: string;
+    context: number;
+    layers: number;
+    vocabulary: number;
+    hasTokenizer: boolean;
+  };
   dataset: null | {
     name: string;
     kind: 'jsonl' | 'text';

@@ -75,7 +75,8 @@ export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string
   for (const { name, shape, data } of tensors) {
     if (entries.has(name) || name === '__metadata__') throw new FormatError(`The tensor name ${quote(name)} is taken; names must differ.`);
     const count = shape.reduce((product, size) => product * size, 1);
-    if (count !== data.length) throw new FormatError(`Tensor ${quote(name)}: shape [${shape}] has ${count} values, the data ${data.length}.`);
+    if (count !== data.length)
+      throw new FormatError(`Tensor ${quote(name)}: shape [${shape}] has ${count} values, the data ${data.length}.`);
     entries.set(name, { dtype: 'F32', shape, data_offsets: [sizeBytes, sizeBytes + data.byteLength] });
     sizeBytes += data.byteLength;
   }

@@ -87,7 +87,9 @@ function checkLayout(tensors: Map<string, TensorEntry>, file: string, dataBytes:
   for (const [name, entry] of inOrder) {
     if (entry.offset !== position) {
       const fault = entry.offset < position ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      throw new FormatError(`${quote(file)}: tensor ${quote(name)} at byte ${entry.offset} ${fault} (expected ${position}). The file is damaged.`);
+      throw new FormatError(
+        `${quote(file)}: tensor ${quote(name)} at byte ${entry.offset} ${fault} (expected ${position}). The file is damaged.`,
+      );
     }
     position += entry.sizeBytes;
   }

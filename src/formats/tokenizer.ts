@@ -81,8 +81,8 @@ function findBos(inner: HuggingFaceTokenizer, config: Record<string, unknown>, p
   const withSpecial = guarded(() => inner.encode('a', { add_special_tokens: true }).ids);
   const first = withSpecial[0];
   if (withSpecial.length > bare.length && first !== undefined && first !== bare[0]) return first;
-  if (config['add_bos_token'] !== true) return null;
-  const token = isObject(config['bos_token']) ? config['bos_token']['content'] : config['bos_token'];
+  if (config.add_bos_token !== true) return null;
+  const token = isObject(config.bos_token) ? config.bos_token.content : config.bos_token;
   return typeof token === 'string' ? (inner.token_to_id(token) ?? null) : null;
 }
 
@@ -123,28 +123,29 @@ function printToken(
 function checkDefinition(text: string): { definition: Record<string, unknown>; specialIds: Set<number> } {
   if (text.length > MAX_TEXT) throw new FormatError(`tokenizer.json has ${text.length} characters; up to ${MAX_TEXT} are read.`);
   const definition = parseJson(text, 'tokenizer.json');
-  const model = isObject(definition) ? definition['model'] : undefined;
+  const model = isObject(definition) ? definition.model : undefined;
   if (!isObject(definition) || !isObject(model)) throw new FormatError('tokenizer.json does not hold an object with a "model".');
-  const vocab = model['vocab'];
+  const vocab = model.vocab;
   if (Array.isArray(vocab)) {
-    if (vocab.length > MAX_ID || !vocab.every(isScoredToken)) throw new FormatError('tokenizer.json: model.vocab must list [token, score] pairs.');
+    if (vocab.length > MAX_ID || !vocab.every(isScoredToken))
+      throw new FormatError('tokenizer.json: model.vocab must list [token, score] pairs.');
   } else if (isObject(vocab)) {
     const ids = Object.values(vocab);
     for (const id of ids) checkId(id, 'model.vocab');
     if (new Set(ids).size !== ids.length) throw new FormatError('tokenizer.json: two tokens of model.vocab share an id.');
   } else throw new FormatError('tokenizer.json: model.vocab is missing.');
-  if (model['merges'] !== undefined && !isMergeList(model['merges'])) {
+  if (model.merges !== undefined && !isMergeList(model.merges)) {
     throw new FormatError('tokenizer.json: model.merges must list pairs of tokens.');
   }
-  const added = definition['added_tokens'] ?? [];
+  const added = definition.added_tokens ?? [];
   if (!Array.isArray(added) || added.length > MAX_ID) throw new FormatError('tokenizer.json: added_tokens must be a list.');
   const specialIds = new Set<number>();
   for (const token of added) {
-    if (!isObject(token) || typeof token['content'] !== 'string' || token['content'] === '') {
+    if (!isObject(token) || typeof token.content !== 'string' || token.content === '') {
       throw new FormatError('tokenizer.json: every entry of added_tokens needs a content that is not empty.');
     }
-    const id = checkId(token['id'], 'added_tokens');
-    if (token['special'] === true) specialIds.add(id);
+    const id = checkId(token.id, 'added_tokens');
+    if (token.special === true) specialIds.add(id);
   }
   for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(definition[part]);
   const optional = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
@@ -166,10 +167,10 @@ function checkId(id: unknown, where: string): number {
 function checkPatterns(part: unknown): void {
   if (Array.isArray(part)) part.forEach(checkPatterns);
   if (!isObject(part)) return;
-  if (part['type'] === 'Replace' || part['type'] === 'Split') {
-    const pattern = part['pattern'];
-    const isPattern = isObject(pattern) && (typeof pattern['String'] === 'string' || typeof pattern['Regex'] === 'string');
-    if (!isPattern) throw new FormatError(`tokenizer.json: the pattern of a ${part['type']} must be a String or a Regex.`);
+  if (part.type === 'Replace' || part.type === 'Split') {
+    const pattern = part.pattern;
+    const isPattern = isObject(pattern) && (typeof pattern.String === 'string' || typeof pattern.Regex === 'string');
+    if (!isPattern) throw new FormatError(`tokenizer.json: the pattern of a ${part.type} must be a String or a Regex.`);
   }
   Object.values(part).forEach(checkPatterns);
 }

@@ -28,7 +28,20 @@ const PREFIX = '#v1.';
 const MAX_THINK_LINES = 64;
 const MAX_PASS_KEYS = 16;
 /** Points per curve and levels of y, tried in this order until the link fits. */
-const FITS = [[400, 2047], [256, 1023], [192, 1023], [128, 511], [96, 511], [64, 255], [48, 255], [32, 127], [24, 127], [16, 127], [12, 63], [8, 63]] as const;
+const FITS = [
+  [400, 2047],
+  [256, 1023],
+  [192, 1023],
+  [128, 511],
+  [96, 511],
+  [64, 255],
+  [48, 255],
+  [32, 127],
+  [24, 127],
+  [16, 127],
+  [12, 63],
+  [8, 63],
+] as const;
 const [FEWEST_POINTS, FEWEST_LEVELS] = FITS[FITS.length - 1]!;
 
 const finite = v.pipe(v.number(), v.finite());
@@ -53,7 +66,10 @@ const wire = v.strictObject({
 /** At most MAX_LINK_CHARACTERS, the leading # included. Results whose numbers are not finite are left out. */
 export async function encodeLink({ recipe, curves, results }: LinkState): Promise<string> {
   const r = recipeDifference(LINK_BASE_V1, recipe);
-  const s = results.map(roundResult).filter((each) => v.is(result, each)).slice(0, ARMS.length * 2);
+  const s = results
+    .map(roundResult)
+    .filter((each) => v.is(result, each))
+    .slice(0, ARMS.length * 2);
   const write = (c: unknown[]) => packHash(JSON.stringify({ r, c, s }));
   let kept = curves.slice(0, MAX_CURVES);
   for (const [points, levels] of FITS) {

@@ -15,14 +15,35 @@ const RUNS = 300;
 const encoder = new TextEncoder();
 
 const CONFIG = JSON.stringify({
-  architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2,
-  num_key_value_heads: 1, head_dim: 4, vocab_size: 4, rope_parameters: { rope_theta: 10000, rope_type: 'default' }, bos_token_id: 1, eos_token_id: [2],
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  hidden_size: 8,
+  intermediate_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  head_dim: 4,
+  vocab_size: 4,
+  rope_parameters: { rope_theta: 10000, rope_type: 'default' },
+  bos_token_id: 1,
+  eos_token_id: [2],
 });
 const TOKENIZER = JSON.stringify({
   added_tokens: [{ id: 3, content: '<s>', special: true }],
-  normalizer: { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, { type: 'Replace', pattern: { String: ' ' }, content: '▁' }] },
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'Prepend', prepend: '▁' },
+      { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    ],
+  },
   pre_tokenizer: null,
-  post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [], special_tokens: {} },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [],
+    special_tokens: {},
+  },
   decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'Fuse' }] },
   model: { type: 'BPE', unk_token: 'a', byte_fallback: false, vocab: { a: 0, b: 1, '▁a': 2 }, merges: [['▁', 'a']] },
 });
@@ -55,7 +76,10 @@ const READERS: Record<string, { valid: Uint8Array; read: (bytes: Uint8Array) => 
   'gzipped jsonl': { valid: gzipSync(ROWS), read: (bytes) => readRows(bytes, 'rows.jsonl.gz') },
   array: { valid: encoder.encode('[{"a":1},{"a":2}]'), read: (bytes) => readRows(bytes, 'rows.json') },
   text: { valid: encoder.encode('Once upon a time\n'), read: (bytes) => readRows(bytes, 'story.txt') },
-  zip: { valid: writeBundle({ 'recipe.json': RECIPE, 'log.jsonl': 'x' }), read: (bytes) => recognise([{ path: 'run.zip', source: fromBytes('run.zip', bytes) }]) },
+  zip: {
+    valid: writeBundle({ 'recipe.json': RECIPE, 'log.jsonl': 'x' }),
+    read: (bytes) => recognise([{ path: 'run.zip', source: fromBytes('run.zip', bytes) }]),
+  },
 };
 
 /** Valid bytes with a few changes: overwritten, removed, doubled or inserted spans. */
@@ -64,7 +88,10 @@ function mutated(valid: Uint8Array): fc.Arbitrary<Uint8Array> {
     kind: fc.constantFrom('set', 'cut', 'double', 'insert'),
     at: fc.nat(valid.length - 1),
     length: fc.nat(16),
-    bytes: fc.oneof(fc.uint8Array({ maxLength: 8 }), fc.constantFrom('"', '[', '{', '-', '1e999', 'null', '\\ud800', '__proto__').map((s) => encoder.encode(s))),
+    bytes: fc.oneof(
+      fc.uint8Array({ maxLength: 8 }),
+      fc.constantFrom('"', '[', '{', '-', '1e999', 'null', '\\ud800', '__proto__').map((s) => encoder.encode(s)),
+    ),
   });
   return fc.array(change, { minLength: 1, maxLength: 4 }).map((changes) => {
     let bytes = Uint8Array.from(valid);
@@ -100,7 +127,10 @@ for (const [name, { valid, read }] of Object.entries(READERS)) {
     await read(valid);
     const times: number[] = [];
     const bytes = fc.oneof({ weight: 1, arbitrary: fc.uint8Array({ maxLength: 400 }) }, { weight: 3, arbitrary: mutated(valid) });
-    await fc.assert(fc.asyncProperty(bytes, async (input) => void times.push(await check(input))), { numRuns: RUNS });
+    await fc.assert(
+      fc.asyncProperty(bytes, async (input) => void times.push(await check(input))),
+      { numRuns: RUNS },
+    );
     // One pause of a busy machine is not a slow reader: two slow inputs are.
     expect(times.filter((time) => time > 50).length).toBeLessThan(2);
   });
@@ -108,7 +138,18 @@ for (const [name, { valid, read }] of Object.entries(READERS)) {
 
 test('R07 any mix of files under any known name gives a recognition and never throws', async () => {
   const name = fc.constantFrom(
-    'config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'recipe.json', 'rows.jsonl', 'a.json', 'x.zip', 'a.bin', 'a.txt.gz', 'README.md', 'x',
+    'config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'recipe.json',
+    'rows.jsonl',
+    'a.json',
+    'x.zip',
+    'a.bin',
+    'a.txt.gz',
+    'README.md',
+    'x',
   );
   const content = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),

@@ -13,8 +13,21 @@ const text = (maxLength: number) => fc.string({ unit: 'grapheme', maxLength }).f
 const supervised = fc.record({ steps: whole(0, 1e6), batch: whole(1, 4096), lr: real(0, 1), weightDecay: real(0, 1) });
 const task = fc.oneof(
   fc.record({ kind: fc.constantFrom('recall-lines' as const, 'pointer-lines' as const) }),
-  fc.record({ kind: fc.constant('code' as const), promptField: text(200), solutionField: text(200), maxTokens: whole(1, 8192), heldOut: real(0, 0.9), maxRows: whole(1, 1e6) }),
-  fc.record({ kind: fc.constant('text' as const), field: text(200), maxTokens: whole(1, 8192), heldOut: real(0, 0.9), maxRows: whole(1, 1e6) }),
+  fc.record({
+    kind: fc.constant('code' as const),
+    promptField: text(200),
+    solutionField: text(200),
+    maxTokens: whole(1, 8192),
+    heldOut: real(0, 0.9),
+    maxRows: whole(1, 1e6),
+  }),
+  fc.record({
+    kind: fc.constant('text' as const),
+    field: text(200),
+    maxTokens: whole(1, 8192),
+    heldOut: real(0, 0.9),
+    maxRows: whole(1, 1e6),
+  }),
 );
 const recipe: fc.Arbitrary<Recipe> = fc.record({
   version: fc.constant(1 as const),
@@ -24,21 +37,45 @@ const recipe: fc.Arbitrary<Recipe> = fc.record({
   task,
   arms: fc.array(fc.constantFrom(...ARMS), { minLength: 1, maxLength: 3 }),
   ra3: fc.record({
-    emIterations: whole(0, 20), eSteps: whole(0, 1e5), programs: whole(1, 1024), group: whole(1, 128), lr: real(0, 1),
-    kl: fc.constantFrom('penalty' as const, 'literal' as const), c: real(0, 1e9), alpha: real(0.01, 0.999999), tokenPenalty: real(0, 100),
-    capPenalty: real(0, 100), eta: real(0, 10), gamma: real(0, 1), lengthNormalised: fc.boolean(), thinkFloor: real(0, 0.9),
-    maxLatentTokens: whole(1, 64), infuse: whole(1, 1e6), m: supervised,
+    emIterations: whole(0, 20),
+    eSteps: whole(0, 1e5),
+    programs: whole(1, 1024),
+    group: whole(1, 128),
+    lr: real(0, 1),
+    kl: fc.constantFrom('penalty' as const, 'literal' as const),
+    c: real(0, 1e9),
+    alpha: real(0.01, 0.999999),
+    tokenPenalty: real(0, 100),
+    capPenalty: real(0, 100),
+    eta: real(0, 10),
+    gamma: real(0, 1),
+    lengthNormalised: fc.boolean(),
+    thinkFloor: real(0, 0.9),
+    maxLatentTokens: whole(1, 64),
+    infuse: whole(1, 1e6),
+    m: supervised,
   }),
   ntp: supervised,
-  rlvr: fc.record({ preset: fc.constant('drgrpo' as const), steps: whole(0, 1e5), prompts: whole(1, 1024), group: whole(1, 128), lr: real(0, 1) }),
+  rlvr: fc.record({
+    preset: fc.constant('drgrpo' as const),
+    steps: whole(0, 1e5),
+    prompts: whole(1, 1024),
+    group: whole(1, 128),
+    lr: real(0, 1),
+  }),
   evaluate: fc.record({ prompts: whole(1, 16384), samples: whole(1, 512) }),
 });
 const interval = fc.record({ mean: real(0, 1), lo: real(0, 1), hi: real(0, 1) });
 const result: fc.Arbitrary<ArmResult> = fc.record({
-  arm: fc.constantFrom(...ARMS), phase: fc.constantFrom('before' as const, 'after' as const),
+  arm: fc.constantFrom(...ARMS),
+  phase: fc.constantFrom('before' as const, 'after' as const),
   passAt: fc.dictionary(whole(1, 512).map(String), interval, { maxKeys: 12, noNullPrototype: true }),
-  thinkRate: fc.double(), thinkByLine: fc.array(real(0, 1), { maxLength: 80 }), thoughtsPerProgram: real(0, 100), meanDuration: fc.option(fc.double()),
-  contentRight: fc.option(real(0, 1)), heldOutNll: fc.option(fc.double()),
+  thinkRate: fc.double(),
+  thinkByLine: fc.array(real(0, 1), { maxLength: 80 }),
+  thoughtsPerProgram: real(0, 100),
+  meanDuration: fc.option(fc.double()),
+  contentRight: fc.option(real(0, 1)),
+  heldOutNll: fc.option(fc.double()),
 });
 const curve = fc
   .record({ name: text(140), points: whole(0, 3000), seed: whole(0, 2 ** 31), scale: real(-1e31, 1e31), gaps: fc.boolean() })
@@ -48,7 +85,9 @@ const curve = fc
     return { name, x, y: x.map((_, i) => (gaps && noise(i + 7) > 0.9 ? null : noise(i) * scale)) };
   });
 const state: fc.Arbitrary<LinkState> = fc.record({
-  recipe, curves: fc.array(curve, { maxLength: 40 }), results: fc.array(result, { maxLength: 6 }),
+  recipe,
+  curves: fc.array(curve, { maxLength: 40 }),
+  results: fc.array(result, { maxLength: 6 }),
 });
 
 const SMALL: LinkState = {
@@ -90,7 +129,10 @@ test('R23 every changed character and every cut of a link is refused', async () 
 });
 
 test('R23 any text is read as a link or refused with LinkError', async () => {
-  const hash = fc.oneof(fc.string(), fc.base64String().map((s) => `#v1.${s.replaceAll('=', '')}`));
+  const hash = fc.oneof(
+    fc.string(),
+    fc.base64String().map((s) => `#v1.${s.replaceAll('=', '')}`),
+  );
   await fc.assert(
     fc.asyncProperty(hash, async (drawn) => {
       await decodeLink(drawn).catch((error: unknown) => expect(error).toBeInstanceOf(LinkError));
@@ -103,4 +145,5 @@ test('R22 a link of the first release means what it meant', async () => {
   expect(await decodeLink(FIRST_LINK)).toEqual(SMALL);
 });
 
-const FIRST_LINK = '#v1.tc6NWy2LOw4DIQxE7zK1tWuyofFVEIUVqMJSGOUnxN0j0Dajp3kzHQbpqHpmCNqppYDQck4QTzA9pn5AeHNj0KTQUSGw8rbd9Ngtf9QSCE_InfCdB4U4QluZIG4QflfP280vxRsz--UDk2em-iqFHDPHMeLahDj-';
+const FIRST_LINK =
+  '#v1.tc6NWy2LOw4DIQxE7zK1tWuyofFVEIUVqMJSGOUnxN0j0Dajp3kzHQbpqHpmCNqppYDQck4QTzA9pn5AeHNj0KTQUSGw8rbd9Ngtf9QSCE_InfCdB4U4QluZIG4QflfP280vxRsz--UDk2em-iqFHDPHMeLahDj-';

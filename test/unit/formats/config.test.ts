@@ -35,12 +35,29 @@ function refusal(changes: Record<string, unknown>): string {
 
 test('a Llama config becomes checked numbers with the defaults of the family', () => {
   const { raw, ...config } = parse({});
-  expect(raw['hidden_size']).toBe(64);
+  expect(raw.hidden_size).toBe(64);
   expect(config).toEqual({
-    hidden: 64, intermediate: 172, layers: 5, heads: 8, kvHeads: 4, headDim: 8, vocabulary: 512, maxPositions: 512,
-    rmsNormEps: 1e-5, ropeTheta: 10000, tieEmbeddings: true, bosId: 1, eosIds: [2],
+    hidden: 64,
+    intermediate: 172,
+    layers: 5,
+    heads: 8,
+    kvHeads: 4,
+    headDim: 8,
+    vocabulary: 512,
+    maxPositions: 512,
+    rmsNormEps: 1e-5,
+    ropeTheta: 10000,
+    tieEmbeddings: true,
+    bosId: 1,
+    eosIds: [2],
   });
-  const bare = parse({ num_key_value_heads: undefined, rms_norm_eps: undefined, rope_theta: undefined, tie_word_embeddings: undefined, eos_token_id: null });
+  const bare = parse({
+    num_key_value_heads: undefined,
+    rms_norm_eps: undefined,
+    rope_theta: undefined,
+    tie_word_embeddings: undefined,
+    eos_token_id: null,
+  });
   expect(bare).toMatchObject({ kvHeads: 8, rmsNormEps: 1e-6, ropeTheta: 10000, tieEmbeddings: false, eosIds: [] });
   expect(parse({ eos_token_id: [2, 3] }).eosIds).toEqual([2, 3]);
 });
@@ -56,14 +73,42 @@ test('rope_theta is read from either place, and scaled rope is refused in every 
 
 test('R10 absurd values are listed all at once', () => {
   const message = refusal({
-    model_type: 'gpt2', hidden_act: 'gelu', attention_bias: true, mlp_bias: 1, hidden_size: -64, num_attention_heads: 0, num_hidden_layers: 2.5,
-    vocab_size: 1e300, intermediate_size: '172', rms_norm_eps: -1, rope_theta: 'x', tie_word_embeddings: 'yes', bos_token_id: -1,
-    rope_scaling: { type: 'dynamic' }, quantization_config: { bits: 4 }, max_position_embeddings: 1e12, head_dim: [],
+    model_type: 'gpt2',
+    hidden_act: 'gelu',
+    attention_bias: true,
+    mlp_bias: 1,
+    hidden_size: -64,
+    num_attention_heads: 0,
+    num_hidden_layers: 2.5,
+    vocab_size: 1e300,
+    intermediate_size: '172',
+    rms_norm_eps: -1,
+    rope_theta: 'x',
+    tie_word_embeddings: 'yes',
+    bos_token_id: -1,
+    rope_scaling: { type: 'dynamic' },
+    quantization_config: { bits: 4 },
+    max_position_embeddings: 1e12,
+    head_dim: [],
   });
   for (const part of [
-    '"gpt2" is not supported; Llama', 'hidden_act "gelu"', 'attention_bias true', 'mlp_bias 1', 'hidden_size -64', 'num_attention_heads 0',
-    'num_hidden_layers 2.5', 'vocab_size 1e+300', 'intermediate_size "172"', 'rms_norm_eps -1', 'rope_theta "x"', 'tie_word_embeddings "yes"',
-    'bos_token_id -1', 'rope_scaling "dynamic"', 'quantization_config', 'max_position_embeddings 1000000000000', 'head_dim an array',
+    '"gpt2" is not supported; Llama',
+    'hidden_act "gelu"',
+    'attention_bias true',
+    'mlp_bias 1',
+    'hidden_size -64',
+    'num_attention_heads 0',
+    'num_hidden_layers 2.5',
+    'vocab_size 1e+300',
+    'intermediate_size "172"',
+    'rms_norm_eps -1',
+    'rope_theta "x"',
+    'tie_word_embeddings "yes"',
+    'bos_token_id -1',
+    'rope_scaling "dynamic"',
+    'quantization_config',
+    'max_position_embeddings 1000000000000',
+    'head_dim an array',
   ]) {
     expect(message).toContain(part);
   }
@@ -89,7 +134,12 @@ test('what is written is read back, for transformers 4 and 5 alike, and keeps no
   const { raw, ...again } = parseLlamaConfig(text);
   const { raw: _, ...first } = config;
   expect(again).toEqual(first);
-  expect(raw).toMatchObject({ rope_theta: 5e5, rope_parameters: { rope_theta: 5e5, rope_type: 'default' }, note: 'kept', dtype: 'float32' });
+  expect(raw).toMatchObject({
+    rope_theta: 5e5,
+    rope_parameters: { rope_theta: 5e5, rope_type: 'default' },
+    note: 'kept',
+    dtype: 'float32',
+  });
   expect(raw).not.toHaveProperty('auto_map');
   const hostile = parseLlamaConfig(JSON.stringify(SMALL).replace('{', '{"__proto__":{"polluted":1},'));
   expect(writeLlamaConfig(hostile)).not.toContain('polluted');

@@ -8,7 +8,13 @@ import { writeBundle } from '../../../src/share/bundle.ts';
 import { benchmarkFile, hasBenchmarks, hasStories, storiesFile } from './publicFiles.ts';
 
 const CONFIG = {
-  model_type: 'llama', hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 4, max_position_embeddings: 32,
+  model_type: 'llama',
+  hidden_size: 8,
+  intermediate_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  vocab_size: 4,
+  max_position_embeddings: 32,
 };
 const embedding = (name = 'model.embed_tokens.weight') => writeSafetensors([{ name, shape: [4, 8], data: new Float32Array(32) }]);
 const tokenizerJson = (size: number) => {
@@ -85,7 +91,9 @@ test('R13 a tokenizer larger than the embedding is listed and left out', async (
 
 test('R16 a run bundle gives its recipe alone; bombs, path tricks and other zips give a problem', async () => {
   const recipe = '{"version":1,"arms":[],"task":{}}';
-  const bundle = await drop({ 'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': 'x', 'model/ra3/model.safetensors': embedding() }) });
+  const bundle = await drop({
+    'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': 'x', 'model/ra3/model.safetensors': embedding() }),
+  });
   expect(bundle.recipeText).toBe(recipe);
   expect(bundle.recognised.problems).toEqual([]);
   const bomb = await drop({ 'run.zip': writeBundle({ 'recipe.json': ' '.repeat(50_000_000) }) });
@@ -98,7 +106,9 @@ test('R16 a run bundle gives its recipe alone; bombs, path tricks and other zips
     if (renamed[i] === 0x61 && renamed[i + 1] === 0x61 && renamed[i + 2] === 0x2f) renamed.set([0x2e, 0x2e], i);
   }
   expect((await drop({ 'x.zip': renamed })).recognised.problems).toHaveLength(1);
-  expect((await drop({ 'x.zip': writeBundle({ 'recipe.json': recipe }).subarray(0, 60) })).recognised.problems[0]!.message).toContain('damaged zip');
+  expect((await drop({ 'x.zip': writeBundle({ 'recipe.json': recipe }).subarray(0, 60) })).recognised.problems[0]!.message).toContain(
+    'damaged zip',
+  );
 });
 
 test('a size in a zip that lies does not make a larger allocation', async () => {
@@ -116,21 +126,66 @@ describe('R18 mixes of dropped files', () => {
   const rows = '{"prompt":"p","solution":"s"}\n';
   const recipe = JSON.stringify({ version: 1, name: 'x', task: {}, arms: [] });
   const config = JSON.stringify(CONFIG);
-  const mixes: [string, Record<string, string | Uint8Array>, { model: boolean; dataset: string | null; recipe: boolean; problems: string[] }][] = [
+  const mixes: [
+    string,
+    Record<string, string | Uint8Array>,
+    { model: boolean; dataset: string | null; recipe: boolean; problems: string[] },
+  ][] = [
     ['nothing', {}, { model: false, dataset: null, recipe: false, problems: [] }],
-    ['model and rows', { 'm/config.json': config, 'm/model.safetensors': embedding(), 'rows.jsonl': rows }, { model: true, dataset: 'rows.jsonl', recipe: false, problems: [] }],
-    ['model, rows, recipe', { 'config.json': config, 'model.safetensors': embedding(), 'r.jsonl': rows, 'recipe.json': recipe }, { model: true, dataset: 'r.jsonl', recipe: true, problems: [] }],
+    [
+      'model and rows',
+      { 'm/config.json': config, 'm/model.safetensors': embedding(), 'rows.jsonl': rows },
+      { model: true, dataset: 'rows.jsonl', recipe: false, problems: [] },
+    ],
+    [
+      'model, rows, recipe',
+      { 'config.json': config, 'model.safetensors': embedding(), 'r.jsonl': rows, 'recipe.json': recipe },
+      { model: true, dataset: 'r.jsonl', recipe: true, problems: [] },
+    ],
     ['config alone', { 'config.json': config }, { model: false, dataset: null, recipe: false, problems: ['config.json'] }],
-    ['weights alone', { 'model.safetensors': embedding() }, { model: false, dataset: null, recipe: false, problems: ['model.safetensors'] }],
-    ['bad config, good weights', { 'config.json': '{}', 'model.safetensors': embedding() }, { model: false, dataset: null, recipe: false, problems: ['config.json', 'model.safetensors'] }],
-    ['weights of another model', { 'config.json': config, 'model.safetensors': embedding('x') }, { model: false, dataset: null, recipe: false, problems: ['model.safetensors'] }],
-    ['two models', { 'a/config.json': config, 'a/model.safetensors': embedding(), 'b/config.json': config, 'b/model.safetensors': embedding() }, { model: true, dataset: null, recipe: false, problems: ['b/config.json', 'b/model.safetensors'] }],
+    [
+      'weights alone',
+      { 'model.safetensors': embedding() },
+      { model: false, dataset: null, recipe: false, problems: ['model.safetensors'] },
+    ],
+    [
+      'bad config, good weights',
+      { 'config.json': '{}', 'model.safetensors': embedding() },
+      { model: false, dataset: null, recipe: false, problems: ['config.json', 'model.safetensors'] },
+    ],
+    [
+      'weights of another model',
+      { 'config.json': config, 'model.safetensors': embedding('x') },
+      { model: false, dataset: null, recipe: false, problems: ['model.safetensors'] },
+    ],
+    [
+      'two models',
+      { 'a/config.json': config, 'a/model.safetensors': embedding(), 'b/config.json': config, 'b/model.safetensors': embedding() },
+      { model: true, dataset: null, recipe: false, problems: ['b/config.json', 'b/model.safetensors'] },
+    ],
     ['two datasets', { 'a.jsonl': rows, 'b.jsonl': rows }, { model: false, dataset: 'a.jsonl', recipe: false, problems: ['b.jsonl'] }],
-    ['rows before text', { 'about.txt': 'a note', 'rows.jsonl.gz': gzipSync(new TextEncoder().encode(rows)) }, { model: false, dataset: 'rows.jsonl.gz', recipe: false, problems: ['about.txt'] }],
+    [
+      'rows before text',
+      { 'about.txt': 'a note', 'rows.jsonl.gz': gzipSync(new TextEncoder().encode(rows)) },
+      { model: false, dataset: 'rows.jsonl.gz', recipe: false, problems: ['about.txt'] },
+    ],
     ['a recipe under another name', { 'mine.json': recipe }, { model: false, dataset: null, recipe: true, problems: [] }],
     ['a broken recipe', { 'recipe.json': '{' }, { model: false, dataset: null, recipe: false, problems: ['recipe.json'] }],
-    ['foreign binaries', { 'a.gguf': 'GGUFxxxx', 'b.parquet': 'PAR1xxxx', 'c.png': new Uint8Array([0x89, 0x50, 0x4e, 0x47]), 'd.h5': new Uint8Array([0x89, 0x48, 0x44, 0x46]) }, { model: false, dataset: null, recipe: false, problems: ['a.gguf', 'b.parquet', 'c.png', 'd.h5'] }],
-    ['adapter and empty file', { 'adapter_model.safetensors': embedding(), 'empty.jsonl': '' }, { model: false, dataset: null, recipe: false, problems: ['adapter_model.safetensors', 'empty.jsonl'] }],
+    [
+      'foreign binaries',
+      {
+        'a.gguf': 'GGUFxxxx',
+        'b.parquet': 'PAR1xxxx',
+        'c.png': new Uint8Array([0x89, 0x50, 0x4e, 0x47]),
+        'd.h5': new Uint8Array([0x89, 0x48, 0x44, 0x46]),
+      },
+      { model: false, dataset: null, recipe: false, problems: ['a.gguf', 'b.parquet', 'c.png', 'd.h5'] },
+    ],
+    [
+      'adapter and empty file',
+      { 'adapter_model.safetensors': embedding(), 'empty.jsonl': '' },
+      { model: false, dataset: null, recipe: false, problems: ['adapter_model.safetensors', 'empty.jsonl'] },
+    ],
     ['a text', { 'story.txt': 'Once upon a time' }, { model: false, dataset: 'story.txt', recipe: false, problems: [] }],
   ];
   test.each(mixes)('%s', async (_, files, expected) => {
@@ -153,10 +208,10 @@ test('rows are shown cut, with prototype names as data', async () => {
   expect(dataset!.fields).toEqual(['__proto__', 'instruction', 'n', 'output']);
   expect(dataset!.mapping).toEqual({ prompt: 'instruction', solution: 'output' });
   const shown = dataset!.preview[0]!;
-  expect(shown['instruction']).toHaveLength(200);
-  expect(shown['n']).toBe('[1,2]');
-  expect(shown['output']).toBe('<img src=x onerror=alert(1)>');
-  expect(shown['__proto__']).toBe('{"x":1}');
+  expect(shown.instruction).toHaveLength(200);
+  expect(shown.n).toBe('[1,2]');
+  expect(shown.output).toBe('<img src=x onerror=alert(1)>');
+  expect(Object.entries(shown)[0]).toEqual(['__proto__', '{"x":1}']);
 });
 
 test('rows with text but no pair of fields get no mapping', async () => {
@@ -183,5 +238,12 @@ test.skipIf(!hasStories)('stories260K is recognised with its tokenizer', async (
   const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
   const { recognised } = await drop(Object.fromEntries(names.map((name) => [`stories260K/${name}`, storiesFile(name)])));
   expect(recognised.problems).toEqual([]);
-  expect(recognised.model).toMatchObject({ name: 'stories260K', dtype: 'F32', context: 512, layers: 5, vocabulary: 512, hasTokenizer: true });
+  expect(recognised.model).toMatchObject({
+    name: 'stories260K',
+    dtype: 'F32',
+    context: 512,
+    layers: 5,
+    vocabulary: 512,
+    hasTokenizer: true,
+  });
 });

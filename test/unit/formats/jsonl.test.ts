@@ -103,8 +103,8 @@ test('R05 rows have no prototype, so a key __proto__ is data', async () => {
   const { rows } = await readRows(bytesOf('{"__proto__":{"polluted":1},"a":{"__proto__":{"polluted":1}}}'), 'rows.jsonl');
   expect(Object.getPrototypeOf(rows[0])).toBeNull();
   expect(Object.keys(rows[0]!)).toEqual(['__proto__', 'a']);
-  expect(Object.getPrototypeOf(rows[0]!['a'])).toBeNull();
-  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  expect(Object.getPrototypeOf(rows[0]!.a)).toBeNull();
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
 test.skipIf(!hasBenchmarks)('public benchmark files are read as published', async () => {

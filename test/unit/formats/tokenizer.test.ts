@@ -9,7 +9,12 @@ const textOf = (name: string) => new TextDecoder().decode(storiesFile(name));
 /** A byte-level BPE of four merges, as GPT-2's family writes it: no BOS, no space put before a text. */
 function byteLevel() {
   const letters = [...'abcdefghijklmnopqrstuvwxyz()=:Ċ', 'Ġ', 'Ã', '©'];
-  const merges = [['Ġ', 'a'], ['Ċ', 'Ċ'], ['Ġ', 'Ġ'], ['e', 'f']];
+  const merges = [
+    ['Ġ', 'a'],
+    ['Ċ', 'Ċ'],
+    ['Ġ', 'Ġ'],
+    ['e', 'f'],
+  ];
   const tokens = [...letters, ...merges.map((pair) => pair.join('')), '<|end|>'];
   return {
     version: '1.0',
@@ -24,7 +29,9 @@ function byteLevel() {
 
 describe.skipIf(!hasStories)('stories260K', () => {
   const tokenizer = hasStories ? loadTokenizer(textOf('tokenizer.json'), textOf('tokenizer_config.json')) : null!;
-  const golden = hasStories ? (JSON.parse(textOf('golden.json')) as { prompt_ids: number[]; greedy_ids: number[]; greedy_text: string }) : null!;
+  const golden = hasStories
+    ? (JSON.parse(textOf('golden.json')) as { prompt_ids: number[]; greedy_ids: number[]; greedy_text: string })
+    : null!;
 
   test('the published ids and text are each other', () => {
     expect(tokenizer.size).toBe(512);
@@ -86,7 +93,12 @@ test('R13 a tokenizer larger than the embedding is refused', () => {
 test('malformed files are refused with FormatError alone', () => {
   const good = byteLevel();
   const malformed: unknown[] = [
-    null, [], 1, {}, { model: null }, { model: {} },
+    null,
+    [],
+    1,
+    {},
+    { model: null },
+    { model: {} },
     { ...good, model: { ...good.model, vocab: 7 } },
     { ...good, model: { ...good.model, vocab: { a: -1 } } },
     { ...good, model: { ...good.model, vocab: { a: 1e9 } } },
@@ -106,7 +118,9 @@ test('malformed files are refused with FormatError alone', () => {
     { ...good, post_processor: { type: 'TemplateProcessing' } },
   ];
   for (const definition of malformed) {
-    expect(() => loadTokenizer(JSON.stringify(definition), null).encode('def', { addBos: true }), JSON.stringify(definition)).toThrow(FormatError);
+    expect(() => loadTokenizer(JSON.stringify(definition), null).encode('def', { addBos: true }), JSON.stringify(definition)).toThrow(
+      FormatError,
+    );
   }
   for (const text of ['', '{', 'null']) expect(() => loadTokenizer(text, null)).toThrow(FormatError);
   for (const settings of ['', '[]', 'null']) expect(() => loadTokenizer(JSON.stringify(good), settings)).toThrow(FormatError);

@@ -11,12 +11,12 @@ test('a bundle unpacks to its files and depends on them alone', () => {
   expect(Object.keys(files)).toEqual(['log.jsonl', 'model/ra3/model.safetensors', 'recipe.json']);
   expect(new TextDecoder().decode(files['log.jsonl'])).toBe('é\n');
   expect([...files['model/ra3/model.safetensors']!]).toEqual([1, 2, 3]);
-  const zone = process.env['TZ'];
-  process.env['TZ'] = 'Asia/Kathmandu';
+  const zone = process.env.TZ;
+  process.env.TZ = 'Asia/Kathmandu';
   expect(writeBundle({ 'a.txt': 'x' })).toEqual(writeBundle({ 'a.txt': 'x' }));
   const elsewhere = writeBundle({ 'a.txt': 'x' });
-  if (zone === undefined) delete process.env['TZ'];
-  else process.env['TZ'] = zone;
+  if (zone === undefined) delete process.env.TZ;
+  else process.env.TZ = zone;
   expect(writeBundle({ 'a.txt': 'x' })).toEqual(elsewhere);
 });
 

@@ -7,11 +7,22 @@ import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS 
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 
 const result: ArmResult = {
-  arm: 'ra3', phase: 'after', passAt: { 1: { mean: 0.5, lo: 0.4, hi: 0.6 }, 8: { mean: 0.75, lo: 0.7, hi: 0.8 } }, thinkRate: 0.25,
-  thinkByLine: [0, 0.5, 1], thoughtsPerProgram: 2, meanDuration: null, contentRight: 0.9, heldOutNll: 1.25,
+  arm: 'ra3',
+  phase: 'after',
+  passAt: { 1: { mean: 0.5, lo: 0.4, hi: 0.6 }, 8: { mean: 0.75, lo: 0.7, hi: 0.8 } },
+  thinkRate: 0.25,
+  thinkByLine: [0, 0.5, 1],
+  thoughtsPerProgram: 2,
+  meanDuration: null,
+  contentRight: 0.9,
+  heldOutNll: 1.25,
 };
 const recipe: Recipe = {
-  ...LINK_BASE_V1, name: 'Mine <b>', seed: 7, arms: ['ntp', 'ra3'], task: { kind: 'text', field: 'content', maxTokens: 256, heldOut: 0.1, maxRows: 100 },
+  ...LINK_BASE_V1,
+  name: 'Mine <b>',
+  seed: 7,
+  arms: ['ntp', 'ra3'],
+  task: { kind: 'text', field: 'content', maxTokens: 256, heldOut: 0.1, maxRows: 100 },
   ra3: { ...LINK_BASE_V1.ra3, c: 0.1, m: { ...LINK_BASE_V1.ra3.m, steps: 3 } },
 };
 const state: LinkState = { recipe, curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }], results: [result] };
@@ -128,17 +139,22 @@ test('R20 only what the schema knows is accepted, and no prototype changes', asy
     '{"r":{},"c":[{"n":"x","k":1,"x":{"a":0,"s":1,"d":[null]},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
     '{"r":{},"c":[],"s":[{"arm":"ra3"}]}',
     `{"r":${'['.repeat(50_000)}${']'.repeat(50_000)},"c":[],"s":[]}`,
-    '[]', 'null', '', '{',
+    '[]',
+    'null',
+    '',
+    '{',
   ];
   for (const json of hostile) await refusal(await forge(json));
   await refusal(await forge(new Uint8Array([0x22, 0xff, 0x22])));
   await refusal(await forge('', new Uint8Array([7, 7, 7])));
-  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
 test('R21 markup stays text', async () => {
   const markup = '<img src=x onerror=alert(1)>"\'&\u202e';
-  const back = await decodeLink(await encodeLink({ ...state, recipe: { ...recipe, name: markup }, curves: [{ name: markup, x: [1], y: [1] }] }));
+  const back = await decodeLink(
+    await encodeLink({ ...state, recipe: { ...recipe, name: markup }, curves: [{ name: markup, x: [1], y: [1] }] }),
+  );
   expect(back.recipe.name).toBe(markup);
   expect(back.curves[0]!.name).toBe(markup);
 });
@@ -146,13 +162,16 @@ test('R21 markup stays text', async () => {
 test('links of other versions and other hashes say what to do', async () => {
   expect(await refusal('#v2.AAAA')).toContain('version 2; this page reads version 1. Reload');
   for (const hash of ['', '#', '#w1.AAAA', '#settings', 'v1', '#v1']) expect(await refusal(hash)).toContain('not a run link');
-  for (const hash of ['#v1.', '#v1.A', '#v1.AAA', '#v1.AA==', '#v1.A A', '#v1.é']) expect(await refusal(hash)).toContain('cannot be opened');
+  for (const hash of ['#v1.', '#v1.A', '#v1.AAA', '#v1.AA==', '#v1.A A', '#v1.é'])
+    expect(await refusal(hash)).toContain('cannot be opened');
 });
 
 test('a recipe that is all text still fits', async () => {
-  const wild = (length: number, seed: number) => String.fromCharCode(...Array.from({ length }, (_, i) => 0x4e00 + ((i * 7919 + seed * 104729) % 20_000)));
+  const wild = (length: number, seed: number) =>
+    String.fromCharCode(...Array.from({ length }, (_, i) => 0x4e00 + ((i * 7919 + seed * 104729) % 20_000)));
   const longest: Recipe = {
-    ...recipe, name: wild(120, 1),
+    ...recipe,
+    name: wild(120, 1),
     task: { kind: 'code', promptField: wild(200, 2), solutionField: wild(200, 3), maxTokens: 100, heldOut: 0, maxRows: 1 },
   };
   const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
