@@ -130,8 +130,7 @@ function readRope(raw: Record<string, unknown>, faults: string[]): Record<string
       faults.push(`${key} ${show(type)} is not supported; only null or rope_type "default" is`);
     } else if (value.rope_theta !== undefined) holder = value;
   }
-  const both =
-    holder !== raw && raw.rope_theta !== undefined && raw.rope_theta !== null && raw.rope_theta !== holder.rope_theta;
+  const both = holder !== raw && raw.rope_theta !== undefined && raw.rope_theta !== null && raw.rope_theta !== holder.rope_theta;
   if (both) faults.push(`rope_theta is ${show(raw.rope_theta)} in one place and ${show(holder.rope_theta)} in another`);
   return holder;
 }

@@ -39,16 +39,18 @@ test('R01 absurd header lengths are refused before anything is allocated', async
 });
 
 test('R02 a 30 MB header is read or refused quickly; depth 100,000 and a million entries are refused', async () => {
-  const started = performance.now();
-  const padded = await read(file(`{"a":${f32('[1]', 0, 4)}}${' '.repeat(30_000_000)}`, 4));
-  expect(padded.tensors.size).toBe(1);
-  const long = await read(file(`{"__metadata__":{"note":"${'x'.repeat(30_000_000)}"}}`));
-  expect(long.metadata.note).toHaveLength(30_000_000);
+  const padding = file(`{"a":${f32('[1]', 0, 4)}}${' '.repeat(30_000_000)}`, 4);
+  const note = file(`{"__metadata__":{"note":"${'x'.repeat(30_000_000)}"}}`);
+  const million = file(`{${Array.from({ length: 1_000_000 }, (_, i) => `"${i}":${f32('[0]', 0, 0)}`).join(',')}}`);
+  // CPU time, because a busy machine is not a slow reader.
+  const before = process.cpuUsage();
+  expect((await read(padding)).tensors.size).toBe(1);
+  expect((await read(note)).metadata.note).toHaveLength(30_000_000);
   expect(await refusal(file(`{"a":${'['.repeat(100_000)}`))).toContain('"{" expected');
   expect(await refusal(file(`{"a":{"shape":${'['.repeat(100_000)}`))).toContain('not an integer');
-  const million = Array.from({ length: 1_000_000 }, (_, i) => `"${i}":${f32('[0]', 0, 0)}`);
-  expect(await refusal(file(`{${million.join(',')}}`))).toContain('more than 100000 tensors');
-  expect(performance.now() - started).toBeLessThan(6000);
+  expect(await refusal(million)).toContain('more than 100000 tensors');
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(3000);
 });
 
 test('R03 offsets that overlap, leave holes, are reversed, negative or fractional, and trailing bytes are refused', async () => {

@@ -114,9 +114,10 @@ test('results whose numbers are not finite are left out', async () => {
 test('R19 a bomb stops at 256 KB inflated', async () => {
   const bomb = await forge(`{"r":{},"c":[],"s":[]}${' '.repeat(20_000_000)}`);
   expect(bomb.length).toBeLessThan(65_536);
-  const started = performance.now();
+  const before = process.cpuUsage();
   expect(await refusal(bomb)).toContain('unpacks to more than 256 KB');
-  expect(performance.now() - started).toBeLessThan(500);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(500);
   expect(await refusal(`#v1.${'A'.repeat(70_000)}`)).toContain('70004 characters');
 });
 
