@@ -1,0 +1,166 @@
+// Every matmul kernel of every layout over odd shapes, strides, offsets and modes; split K; the choice among kernels; the reduction of parts.
+import { freeState, Graph } from '../../src/engine/graph.ts';
+import { emitMatmul, emitReduce, type Layout, type MatmulShape, VARIANTS } from '../../src/engine/matmul.ts';
+import type { GpuContext } from '../../src/gpu/context.ts';
+import { matmulNN, matmulNT, matmulTN } from '../reference/linear.ts';
+import type { KernelCase } from '../support/kernelCase.ts';
+import { check, expectClose } from './support/compare.ts';
+import { download, randomFloats, strided, UNTOUCHED, upload } from './support/runKernel.ts';
+
+const REFERENCE = { nt: matmulNT, nn: matmulNN, tn: matmulTN };
+
+type Mode = 'store' | 'accumulate' | 'residual';
+interface Table {
+  M: number;
+  N: number;
+  K: number;
+  mode: Mode;
+  /** Added to each row's length, multiples of 4 where the kernel wants them. */
+  pad?: number;
+  /** Rows of a, b and y before the matrix begins. */
+  skip?: number;
+}
+
+/** Sizes of a as stored: (M, K), or (K, M) in layout tn; and of b. */
+function stored(layout: Layout, { M, N, K }: { M: number; N: number; K: number }) {
+  return { a: layout === 'tn' ? [K, M] : [M, K], b: layout === 'nt' ? [N, K] : [K, N] } as { a: [number, number]; b: [number, number] };
+}
+
+/**
+ * The kernels of a shape: registers want widths that are multiples of 4, which rows get by a stride (zeros in the gap), as the logits do.
+ */
+async function multiply(gpu: GpuContext, layout: Layout, t: Table, force?: string): Promise<void> {
+  const { a: sizeA, b: sizeB } = stored(layout, t);
+  const A = randomFloats(sizeA[0] * sizeA[1], 1);
+  const B = randomFloats(sizeB[0] * sizeB[1], 2);
+  const expected = REFERENCE[layout](A, B, t.M, t.N, t.K);
+  const round = (n: number): number => Math.ceil(n / 4) * 4;
+  const lda = round(sizeA[1]) + (t.pad ?? 0);
+  const ldb = force?.endsWith('tiled') ? sizeB[1] : round(sizeB[1]) + (t.pad ?? 0);
+  const ldy = t.N + (t.pad ?? 0);
+  const skip = t.skip ?? 0;
+  const before = (x: Float64Array, ld: number): Float64Array => Float64Array.from([...new Float64Array(skip * ld).fill(9), ...x]);
+  const old = randomFloats(t.M * t.N, 3);
+  const plus = t.mode === 'store' ? null : old;
+  const y = before(strided(t.mode === 'accumulate' ? old : new Float64Array(t.M * t.N).fill(UNTOUCHED), t.M, t.N, ldy, UNTOUCHED), ldy);
+  const tensors = {
+    a: upload(gpu, 'a', before(strided(A, sizeA[0], sizeA[1], lda), lda)),
+    b: upload(gpu, 'b', before(strided(B, sizeB[0], sizeB[1], ldb), ldb)),
+    y: upload(gpu, 'y', y),
+    residual: upload(gpu, 'residual', before(strided(old, t.M, t.N, ldy), ldy)),
+  };
+  const graph = new Graph(gpu, `${layout} matmul`);
+  const shape: MatmulShape = { M: t.M, N: t.N, K: t.K, lda, ldb, ldy, aOffset: skip * lda, bOffset: skip * ldb, yOffset: skip * ldy };
+  emitMatmul(graph, layout, tensors.a, tensors.b, tensors.y, shape, {
+    accumulate: t.mode === 'accumulate',
+    ...(t.mode === 'residual' ? { residual: tensors.residual } : {}),
+    ...(force ? { force } : {}),
+  });
+  const plan = await graph.compile();
+  plan.run();
+  const [result] = await download(gpu, [tensors.y]);
+  plan.destroy();
+  for (const tensor of Object.values(tensors)) freeState(gpu, tensor);
+  const whole = before(strided(expected.map((v, i) => v + (plus?.[i] ?? 0)), t.M, t.N, ldy, UNTOUCHED), ldy);
+  expectClose(`${layout} ${force ?? 'chosen'} ${JSON.stringify(t)}`, result!.floats, whole, 1e-7);
+  // The sentinels dwarf the sums, so the sums are compared by themselves too.
+  const inside = (x: ArrayLike<number>): number[] =>
+    Array.from({ length: t.M * t.N }, (_, i) => x[skip * ldy + Math.floor(i / t.N) * ldy + (i % t.N)]!);
+  expectClose(`${layout} ${force ?? 'chosen'} ${JSON.stringify(t)}, sums`, inside(result!.floats), inside(whole), 1e-7);
+}
+
+/** Shapes that every kernel of a layout takes: nt wants K in fours, nn and tn N in fours. */
+const TABLES: Record<Layout, Table[]> = {
+  nt: [
+    { M: 1, N: 1, K: 4, mode: 'store' },
+    { M: 1, N: 509, K: 8, mode: 'store' },
+    { M: 37, N: 13, K: 20, mode: 'residual', pad: 4 },
+    { M: 65, N: 67, K: 36, mode: 'accumulate' },
+    { M: 9, N: 11, K: 12, mode: 'store', pad: 8, skip: 3 },
+  ],
+  nn: [
+    { M: 1, N: 4, K: 1, mode: 'store' },
+    { M: 3, N: 12, K: 509, mode: 'store' },
+    { M: 37, N: 20, K: 13, mode: 'residual', pad: 4 },
+    { M: 65, N: 68, K: 35, mode: 'accumulate' },
+    { M: 9, N: 8, K: 11, mode: 'store', pad: 8, skip: 3 },
+  ],
+  tn: [
+    { M: 1, N: 4, K: 1, mode: 'store' },
+    { M: 509, N: 12, K: 3, mode: 'store' },
+    { M: 13, N: 20, K: 37, mode: 'residual', pad: 4 },
+    { M: 67, N: 68, K: 35, mode: 'accumulate' },
+    { M: 11, N: 8, K: 9, mode: 'store', pad: 8, skip: 3 },
+    { M: 10, N: 8, K: 600, mode: 'store' },
+    { M: 5, N: 12, K: 1031, mode: 'accumulate' },
+  ],
+};
+
+/** Shapes with no multiple of 4 in them, which only the tiled kernels take. */
+const ODD: Table[] = [
+  { M: 1, N: 1, K: 1, mode: 'store' },
+  { M: 7, N: 13, K: 11, mode: 'accumulate', pad: 1 },
+  { M: 70, N: 65, K: 17, mode: 'residual' },
+  { M: 3, N: 5, K: 30, mode: 'store', pad: 3, skip: 1 },
+];
+
+const LAYOUTS = Object.keys(VARIANTS) as Layout[];
+
+export const cases: KernelCase[] = [
+  ...LAYOUTS.flatMap((layout) =>
+    VARIANTS[layout].map(({ kernel, tiled }) => ({
+      name: `${kernel} equals the reference`,
+      async run(gpu: GpuContext) {
+        for (const table of tiled ? [...TABLES[layout], ...ODD] : TABLES[layout]) await multiply(gpu, layout, table, kernel);
+      },
+    })),
+  ),
+  {
+    name: 'the kernel that is chosen for a shape can take it',
+    async run(gpu) {
+      for (const layout of LAYOUTS)
+        for (const table of [ODD[1]!, { M: 7, N: 12, K: 16, mode: 'store' as const }, { M: 40, N: 6, K: 8, mode: 'store' as const }])
+          await multiply(gpu, layout, table);
+    },
+  },
+  {
+    name: 'a long inner dimension is cut into parts in layout tn',
+    async run(gpu) {
+      const graph = new Graph(gpu, 'split');
+      const [a, b, y] = [graph.input('a', [1031 * 8]), graph.input('b', [1031 * 8]), graph.input('y', [64])] as const;
+      emitMatmul(graph, 'tn', a, b, y, { M: 8, N: 8, K: 1031, lda: 8, ldb: 8, ldy: 8 });
+      const plan = await graph.compile();
+      const kernels = plan.dispatches.map((d) => d.kernel);
+      check(kernels.length === 2 && kernels[1] === 'linear/reduce_parts', `dispatches are ${kernels}`);
+      check(plan.dispatches[0]!.grid[2] === 4, `${plan.dispatches[0]!.grid[2]} parts, 4 expected`);
+      plan.destroy();
+    },
+  },
+  {
+    name: 'linear/reduce_parts equals the reference',
+    async run(gpu) {
+      for (const { P, N, accumulate } of [
+        { P: 1, N: 1, accumulate: false },
+        { P: 7, N: 65, accumulate: true },
+        { P: 3, N: 509, accumulate: false },
+      ]) {
+        const parts = randomFloats(P * N, 5);
+        const old = randomFloats(N, 6);
+        const tensors = [upload(gpu, 'parts', parts), upload(gpu, 'y', old)] as const;
+        const graph = new Graph(gpu, 'reduce');
+        emitReduce(graph, ...tensors, P, N, accumulate);
+        const plan = await graph.compile();
+        plan.run();
+        const [y] = await download(gpu, [tensors[1]]);
+        plan.destroy();
+        for (const tensor of tensors) freeState(gpu, tensor);
+        const expected = old.map((v, n) => {
+          let sum = accumulate ? v : 0;
+          for (let p = 0; p < P; p++) sum += parts[p * N + n]!;
+          return sum;
+        });
+        expectClose(`P ${P} N ${N}`, y!.floats, expected);
+      }
+    },
+  },
+];
