@@ -94,11 +94,12 @@ export function iteratedLines(
   return { lines, dividers: lines.length > 0 ? dividers : [], end: Math.max(0, length - 1) };
 }
 
-/** Losses of the supervised stages: NTP from its first step, and the M-steps one after the other. */
+/** Losses of the supervised stages: base training and NTP from their first step, and the M-steps one after the other. */
 export function lossLines(log: RunLog, cut: number): ChartData {
+  const base = armLines(log, cut, 'base', METRICS.loss);
   const ntp = armLines(log, cut, 'ntp', METRICS.loss);
   const m = iteratedLines(log, cut, 'm-step', [{ metric: METRICS.loss, label: 'M-step', tone: 'ra3' }]);
-  return { lines: [...ntp.lines, ...m.lines], dividers: m.dividers, end: Math.max(ntp.end, m.end) };
+  return { lines: [...base.lines, ...ntp.lines, ...m.lines], dividers: m.dividers, end: Math.max(base.end, ntp.end, m.end) };
 }
 
 /** Where each iteration's steps start on the common axis: after the last step of the one before, from the whole log (so that axes stand still). */

@@ -26,8 +26,11 @@ export function LearningPanel() {
 function Learning({ smoothing }: { smoothing: number }) {
   const { log, cut, version } = useLog();
   const [wanted, setWanted] = useState<string>(METRICS.reward);
+  const [wantedInE, setWantedInE] = useState<string>(METRICS.thinkRate);
   const metrics = log.metricsOf('rlvr');
   const metric = metrics.includes(wanted) ? wanted : METRICS.reward;
+  const metricsInE = log.metricsOf('e-step');
+  const metricInE = metricsInE.includes(wantedInE) ? wantedInE : METRICS.thinkRate;
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const data = useMemo(
     () => ({
@@ -36,10 +39,10 @@ function Learning({ smoothing }: { smoothing: number }) {
         { metric: METRICS.lineReward, label: 'reward', tone: 'ra3' },
         { metric: METRICS.lineElbo, label: 'ELBO', tone: 'second' },
       ]),
-      think: iteratedLines(log, cut, 'e-step', [{ metric: METRICS.thinkRate, label: 'think rate', tone: 'ra3' }]),
+      inE: iteratedLines(log, cut, 'e-step', [{ metric: metricInE, label: metricInE, tone: 'ra3' }]),
       losses: lossLines(log, cut),
     }),
-    [log, cut, version, metric],
+    [log, cut, version, metric, metricInE],
   );
   const results = log.resultsBefore(cut);
   const sentence = headline(results);
@@ -56,7 +59,7 @@ function Learning({ smoothing }: { smoothing: number }) {
             axis="rlvr"
             range={metric === METRICS.reward ? [0, 1] : undefined}
             empty="RLVR comes after mid-training."
-            control={metrics.length > 1 ? <MetricChoice metrics={metrics} metric={metric} onChoose={setWanted} /> : null}
+            control={metrics.length > 1 ? <MetricChoice of="RLVR" metrics={metrics} metric={metric} onChoose={setWanted} /> : null}
           />
         </div>
         <Chart
@@ -68,13 +71,16 @@ function Learning({ smoothing }: { smoothing: number }) {
           empty="Starts with the first E-step."
         />
         <Chart
-          title="E-step: lines with a thought"
+          title={metricInE === METRICS.thinkRate ? 'E-step: lines with a thought' : 'E-step'}
           xLabel="E-step"
-          data={data.think}
+          data={data.inE}
           smoothing={smoothing}
           axis="em"
-          range={[0, 1]}
+          range={metricInE === METRICS.thinkRate ? [0, 1] : undefined}
           empty="Starts with the first E-step."
+          control={
+            metricsInE.length > 1 ? <MetricChoice of="E-step" metrics={metricsInE} metric={metricInE} onChoose={setWantedInE} /> : null
+          }
         />
         <Chart
           title="Loss on expert tokens"
@@ -90,15 +96,19 @@ function Learning({ smoothing }: { smoothing: number }) {
   );
 }
 
-function MetricChoice({ metrics, metric, onChoose }: { metrics: readonly string[]; metric: string; onChoose: (metric: string) => void }) {
+interface MetricChoiceProps {
+  of: string;
+  metrics: readonly string[];
+  metric: string;
+  onChoose: (metric: string) => void;
+}
+
+function MetricChoice({ of, metrics, metric, onChoose }: MetricChoiceProps) {
   return (
-    <label className="metric">
-      <span className="visually-hidden">Metric of the RLVR chart</span>
-      <select value={metric} onChange={(e) => onChoose(e.target.value)}>
-        {metrics.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
-    </label>
+    <select className="metric" aria-label={`Metric of the ${of} chart`} value={metric} onChange={(e) => onChoose(e.target.value)}>
+      {metrics.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
   );
 }

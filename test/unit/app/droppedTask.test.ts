@@ -1,0 +1,57 @@
+// From a drop to a recipe: fields guessed, what is missing said, the recipe valid whatever the sizes.
+import { describe, expect, it } from 'vitest';
+import { guessMapping, missingForRecipe, type Recognised, recipeForDrop } from '../../../src/app/droppedTask.ts';
+import { parseRecipe } from '../../../src/run/recipe.ts';
+import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
+
+const model = {
+  name: 'm',
+  family: 'llama',
+  parameters: 260_032,
+  dtype: 'F32',
+  context: 512,
+  layers: 5,
+  vocabulary: 512,
+  hasTokenizer: true,
+};
+const rows = {
+  name: 'HumanEval.jsonl',
+  kind: 'jsonl' as const,
+  rows: 164,
+  badRows: 0,
+  fields: ['task_id', 'prompt', 'canonical_solution'],
+  preview: [],
+};
+const code: Recognised = {
+  model,
+  dataset: { ...rows, mapping: { prompt: 'prompt', solution: 'canonical_solution' } },
+  recipe: null,
+  problems: [],
+};
+const text: Recognised = { ...code, dataset: { ...rows, fields: ['id', 'text'], mapping: null } };
+
+describe('a drop', () => {
+  it('with fitting fields becomes a code recipe, with the arms that a code task has', () => {
+    const recipe = parseRecipe(recipeForDrop(code, guessMapping(code)!, LINK_BASE_V1));
+    expect(recipe).toMatchObject({ model: 'dropped', task: { kind: 'code', promptField: 'prompt', solutionField: 'canonical_solution' } });
+    expect(recipe.arms).toContain('ra3');
+  });
+
+  it('with other fields becomes a text recipe for next-token prediction alone', () => {
+    const recipe = parseRecipe(recipeForDrop(text, guessMapping(text)!, LINK_BASE_V1));
+    expect(recipe.task).toMatchObject({ kind: 'text', field: 'text' });
+    expect(recipe.arms).toEqual(['base', 'ntp']);
+  });
+
+  it('gives a valid recipe for long names, no rows and a short context', () => {
+    const odd: Recognised = { ...code, model: { ...model, name: 'x'.repeat(500), context: 16 }, dataset: { ...code.dataset!, rows: 0 } };
+    expect(parseRecipe(recipeForDrop(odd, guessMapping(odd)!, LINK_BASE_V1)).task).toMatchObject({ maxTokens: 16, maxRows: 1 });
+  });
+
+  it('says what is missing', () => {
+    expect(missingForRecipe({ ...code, model: null })).toMatch(/model folder/);
+    expect(missingForRecipe({ ...code, dataset: null })).toMatch(/dataset/);
+    expect(missingForRecipe({ ...code, model: { ...model, hasTokenizer: false } })).toMatch(/tokenizer\.json/);
+    expect(missingForRecipe(code)).toBeNull();
+  });
+});
