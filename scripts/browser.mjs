@@ -6,6 +6,7 @@
 // RA3_ADAPTER=swiftshader makes the browser use its software adapter even where there is a GPU.
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { canUnpack, unpackChromium } from './unpack.mjs';
 
 /**
@@ -26,6 +27,12 @@ const FLAGS = [
 ];
 const SOFTWARE_FLAG = '--use-webgpu-adapter=swiftshader';
 const START_LIMIT_MS = 60_000;
+const PROBE_LIMIT_MS = 30_000;
+
+/** The browser runs, but a page in it cannot compute. */
+class AdapterError extends Error {
+  name = 'AdapterError';
+}
 
 /**
  * Opens a browser with WebGPU. `profile` is a folder for a lasting profile; without it the profile is thrown away at the end.
@@ -44,6 +51,7 @@ export async function openBrowser(options = {}) {
       } catch (error) {
         const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
         tried.push(`  ${candidate.path} (${candidate.source}${flags.length ? ', software adapter' : ''}): ${message}`);
+        if (!(error instanceof AdapterError)) break;
       }
     }
   }
@@ -149,8 +157,11 @@ async function findAdapter(context) {
       route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>probe</title>' }),
     );
     await page.goto('http://localhost/');
-    const found = await page.evaluate(probe);
-    if (typeof found === 'string') throw new Error(found);
+    const found = await Promise.race([
+      page.evaluate(probe),
+      sleep(PROBE_LIMIT_MS, 'it starts, but WebGPU does not answer', { ref: false }),
+    ]);
+    if (typeof found === 'string') throw new AdapterError(found);
     return found;
   } finally {
     await page.close();
