@@ -26,7 +26,8 @@ export const METRICS = {
   lineReward: 'reward/line',
   lineElbo: 'elbo/line',
   thinkRate: 'think/rate',
-  loss: 'loss',
+  loss: 'loss/nll',
+  speed: 'tok_per_s',
 } as const;
 
 const ARM_LABEL: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
@@ -83,15 +84,18 @@ export function iteratedLines(
   stage: Stage,
   wanted: readonly { metric: string; label: string; tone: Line['tone'] }[],
 ): ChartData {
-  const { offsets, length } = iterationOffsets(log, stage);
+  const spans = iterationSpans(log, stage);
   const lines: Line[] = [];
   for (const { metric, label, tone } of wanted) {
     const line: Line = { label, tone, x: [], y: [] };
-    for (const curve of byIteration(log.curvesOf(stage, metric))) addPoints(line, curve, cut, offsets.get(curve.ref.iteration ?? 1) ?? 0);
+    for (const curve of byIteration(log.curvesOf(stage, metric)))
+      addPoints(line, curve, cut, spans.get(curve.ref.iteration ?? 1)?.offset ?? 0);
     if (line.x.length > 0) lines.push(line);
   }
-  const dividers = [...offsets].filter(([, x]) => x > 0).map(([iteration, x]) => ({ x, label: `EM ${iteration}` }));
-  return { lines, dividers: lines.length > 0 ? dividers : [], end: Math.max(0, length - 1) };
+  const [, ...later] = [...spans];
+  const dividers = later.map(([iteration, { first }]) => ({ x: first, label: `EM ${iteration}` }));
+  const end = Math.max(0, ...[...spans.values()].map((span) => span.last));
+  return { lines, dividers: lines.length > 0 ? dividers : [], end };
 }
 
 /** Losses of the supervised stages: base training and NTP from their first step, and the M-steps one after the other. */
@@ -102,22 +106,27 @@ export function lossLines(log: RunLog, cut: number): ChartData {
   return { lines: [...base.lines, ...ntp.lines, ...m.lines], dividers: m.dividers, end: Math.max(base.end, ntp.end, m.end) };
 }
 
-/** Where each iteration's steps start on the common axis: after the last step of the one before, from the whole log (so that axes stand still). */
-function iterationOffsets(log: RunLog, stage: Stage): { offsets: Map<number, number>; length: number } {
-  const lengths = new Map<number, number>();
-  for (const metric of log.metricsOf(stage)) {
-    for (const curve of log.curvesOf(stage, metric)) {
-      const iteration = curve.ref.iteration ?? 1;
-      lengths.set(iteration, Math.max(lengths.get(iteration) ?? 0, lastStep(curve) + 1));
-    }
+/** Where each iteration lies on the common axis: right after the one before, as the whole log has it (so that axes stand still). */
+function iterationSpans(log: RunLog, stage: Stage): Map<number, { offset: number; first: number; last: number }> {
+  const steps = new Map<number, { first: number; last: number }>();
+  for (const curve of log.metricsOf(stage).flatMap((metric) => log.curvesOf(stage, metric))) {
+    const iteration = curve.ref.iteration ?? 1;
+    const known = steps.get(iteration) ?? { first: Number.POSITIVE_INFINITY, last: 0 };
+    steps.set(iteration, { first: Math.min(known.first, firstStep(curve)), last: Math.max(known.last, lastStep(curve)) });
   }
-  const offsets = new Map<number, number>();
-  let x = 0;
-  for (const iteration of [...lengths.keys()].sort((a, b) => a - b)) {
-    offsets.set(iteration, x);
-    x += lengths.get(iteration)!;
+  const spans = new Map<number, { offset: number; first: number; last: number }>();
+  let next: number | null = null;
+  for (const iteration of [...steps.keys()].sort((a, b) => a - b)) {
+    const { first, last } = steps.get(iteration)!;
+    const offset: number = next === null ? 0 : next - first;
+    spans.set(iteration, { offset, first: first + offset, last: last + offset });
+    next = last + offset + 1;
   }
-  return { offsets, length: x };
+  return spans;
+}
+
+function firstStep(curve: Curve): number {
+  return curve.before(WHOLE).steps[0] ?? 0;
 }
 
 function lastStep(curve: Curve): number {

@@ -204,6 +204,8 @@ export function createLab(connect: () => LabConnection): Lab {
       try {
         await api().run(draft.recipe, (events) => {
           mine.append(events);
+          for (const event of events)
+            if (event.type === 'notice' && event.level === 'error') set({ alert: event.message, said: event.message });
           bump();
         });
         set({ said: 'Run ended' });

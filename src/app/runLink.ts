@@ -8,7 +8,7 @@ const STAGES: readonly Stage[] = ['rlvr', 'e-step', 'ntp', 'm-step'];
 const CURVE_NAME = /^(rlvr|e-step|ntp|m-step) (base|ntp|ra3) (\d{0,3}) (\S{1,80})$/;
 
 export async function writeRunLink(recipe: Recipe, log: RunLog): Promise<string> {
-  const drawn: string[] = Object.values(METRICS);
+  const drawn: string[] = [METRICS.reward, METRICS.lineReward, METRICS.lineElbo, METRICS.thinkRate, METRICS.loss];
   const curves = STAGES.flatMap((stage) =>
     drawn.flatMap((metric) =>
       log.curvesOf(stage, metric).map((curve) => {

@@ -70,6 +70,14 @@ export class Curve {
     const n = cut === WHOLE ? this.length : countBelow(this.at, this.length, cut);
     return { steps: this.step.subarray(0, n), values: this.value.subarray(0, n) };
   }
+
+  /** The newest finite value before the cut and its event's ordinal. */
+  lastBefore(cut: number): { at: number; value: number } | null {
+    for (let i = countBelow(this.at, this.length, cut) - 1; i >= 0; i--) {
+      if (Number.isFinite(this.value[i]!)) return { at: this.at[i]!, value: this.value[i]! };
+    }
+    return null;
+  }
 }
 
 export interface Moment {
@@ -230,6 +238,17 @@ export class RunLog {
     const latest = new Map<string, ArmResult>();
     for (const { at, result } of this.results) if (at < cut) latest.set(`${result.arm} ${result.phase}`, result);
     return [...latest.values()];
+  }
+
+  /** The newest value of a metric in whatever stage reported it last. */
+  latestBefore(cut: number, metric: string): number | null {
+    let latest: { at: number; value: number } | null = null;
+    for (const curve of this.curveByKey.values()) {
+      if (curve.metric !== metric) continue;
+      const point = curve.lastBefore(cut);
+      if (point && (!latest || point.at > latest.at)) latest = point;
+    }
+    return latest?.value ?? null;
   }
 
   momentsBefore(cut: number): Moment[] {

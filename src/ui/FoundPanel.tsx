@@ -1,8 +1,9 @@
 // "What did it find?": a few expert programs, where the policy thinks in them and for how long each thought holds, over the course of training.
 import { useEffect, useMemo, useState } from 'react';
-import { stageLabel } from '../app/curves.ts';
+import { ARM_ORDER, stageLabel } from '../app/curves.ts';
 import { momentFigures, numberLatents, type Segment, segmentsOf, thinkByLine } from '../app/findings.ts';
-import type { Moment, ShownLine, ShownTrace } from '../app/runLog.ts';
+import type { Arm, Moment, ShownLine, ShownTrace } from '../app/runLog.ts';
+import { ArmChoice } from './ArmChoice.tsx';
 import { decimal, signed } from './numbers.ts';
 import { Panel } from './Panel.tsx';
 import { ThinkMap } from './ThinkMap.tsx';
@@ -21,8 +22,11 @@ export function FoundPanel() {
 
 function Found() {
   const { log, cut, version } = useLog();
+  const [wantedArm, setArm] = useState<Arm>('ra3');
+  const arms = ARM_ORDER.filter((a) => log.momentsBefore(cut).some((m) => m.ref.arm === a));
+  const arm = arms.includes(wantedArm) ? wantedArm : arms[arms.length - 1];
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
-  const moments = useMemo(() => log.momentsBefore(cut), [log, cut, version]);
+  const moments = useMemo(() => log.momentsBefore(cut).filter((m) => m.ref.arm === arm), [log, cut, version, arm]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const latents = useMemo(() => numberLatents(log.moments), [log, version]);
   const linked = useLab((s) => s.shown === 'link');
@@ -31,8 +35,8 @@ function Found() {
   const last = moments.length - 1;
   const index = Math.min(chosen ?? last, last);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another log begins at its last moment
-  useEffect(() => setChosen(null), [log]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another log or arm begins at its last moment
+  useEffect(() => setChosen(null), [log, arm]);
   useEffect(() => {
     if (!playing) return;
     const timer = setInterval(() => {
@@ -48,6 +52,7 @@ function Found() {
   }, [chosen]);
 
   const moment = moments[index];
+  const slots = log.moments.filter((m) => m.ref.arm === arm).length;
   if (!moment)
     return (
       <p className="empty">
@@ -63,8 +68,9 @@ function Found() {
   };
   return (
     <>
+      {arms.length > 1 ? <ArmChoice arms={arms} arm={arm} onChoose={setArm} /> : null}
       <div className="forming">
-        <ThinkMap moments={moments} slots={log.moments.length} index={index} onChoose={(i) => setChosen(i >= last ? null : i)} />
+        <ThinkMap moments={moments} slots={slots} index={index} onChoose={(i) => setChosen(i >= last ? null : i)} />
         <ByLine traces={moment.traces} />
         <div className="moments">
           <button type="button" onClick={play} disabled={moments.length < 2} aria-label={playing ? 'Hold the moments' : 'Play the moments'}>
@@ -73,7 +79,7 @@ function Found() {
           <input
             type="range"
             min="0"
-            max={log.moments.length - 1}
+            max={slots - 1}
             step="1"
             value={index}
             aria-label="Moment of training"

@@ -1,5 +1,5 @@
 // "What ran?": adapter, speed, stages with their times, and everything the run or the page had to say, errors included.
-import { stageLabel } from '../app/curves.ts';
+import { METRICS, stageLabel } from '../app/curves.ts';
 import { keyOf } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
 import { count, duration, NONE } from './numbers.ts';
@@ -19,13 +19,14 @@ function Ran() {
   const stages = log.stagesAt(cut).filter((s) => s.state !== 'waiting');
   const { start } = log;
   const end = cut >= log.length ? log.end : null;
+  const tokPerS = end?.tokPerS ?? log.latestBefore(cut, METRICS.speed);
   return (
     <>
       <div className="ran">
         <dl className="facts">
           <Fact name="Adapter" value={start ? adapterName(start.adapter) : NONE} />
           <Fact name="Model" value={start ? `${count(start.parameters)} parameters` : NONE} />
-          <Fact name="Speed" value={end ? `${count(Math.round(end.tokPerS))} tokens/s` : NONE} />
+          <Fact name="Speed" value={tokPerS === null ? NONE : `${count(Math.round(tokPerS))} tokens/s`} />
           <Fact name="Time" value={end ? duration(end.timeMs) : NONE} />
           <Fact name="Ended" value={end ? (end.error ?? end.status) : NONE} />
           <Fact name="Lab version" value={start?.version ?? NONE} />

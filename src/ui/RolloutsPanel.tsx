@@ -1,7 +1,8 @@
 // "What did the model write?": whole groups of rollouts, every token shaded by its log-probability, every line with its verdict.
 import { useMemo, useState } from 'react';
-import { ARM_ORDER, armLabel, stageLabel } from '../app/curves.ts';
+import { ARM_ORDER, stageLabel } from '../app/curves.ts';
 import type { Arm, ShownGroup, ShownRollout, ShownToken } from '../app/runLog.ts';
+import { ArmChoice } from './ArmChoice.tsx';
 import { decimal, signed } from './numbers.ts';
 import { Panel } from './Panel.tsx';
 import { useLab, useLog } from './useLab.ts';
@@ -38,13 +39,7 @@ function Rollouts() {
   return (
     <>
       <div className="choices">
-        <fieldset className="segmented" aria-label="Arm">
-          {arms.map((a) => (
-            <button key={a} type="button" aria-pressed={a === arm} onClick={() => setArm(a)}>
-              {armLabel(a)}
-            </button>
-          ))}
-        </fieldset>
+        <ArmChoice arms={arms} arm={arm} onChoose={setArm} />
         <label className="field-inline">
           Step
           <select value={moment.at} onChange={(e) => setAt(Number(e.target.value))}>

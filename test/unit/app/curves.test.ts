@@ -58,9 +58,18 @@ describe('lines of a chart', () => {
     expect(cut.end).toBe(whole.end);
   });
 
+  it('leave no hole between EM iterations whose steps count from 1', () => {
+    const log = new RunLog();
+    log.append([1, 2].flatMap((iteration) => [1, 2].map((s) => point('e-step', 'ra3', s, { a: s }, iteration))));
+    const { lines, dividers, end } = iteratedLines(log, WHOLE, 'e-step', [{ metric: 'a', label: 'a', tone: 'ra3' }]);
+    expect(lines[0]!.x).toEqual([1, 2, 3, 4]);
+    expect(dividers).toEqual([{ x: 3, label: 'EM 2' }]);
+    expect(end).toBe(4);
+  });
+
   it('show NTP beside the M-steps', () => {
     const log = new RunLog();
-    log.append([point('ntp', 'ntp', 0, { loss: 2 }), point('m-step', 'ra3', 0, { loss: 1 }, 1)]);
+    log.append([point('ntp', 'ntp', 0, { 'loss/nll': 2 }), point('m-step', 'ra3', 0, { 'loss/nll': 1 }, 1)]);
     expect(lossLines(log, WHOLE).lines.map((l) => l.label)).toEqual(['NTP', 'M-step']);
   });
 });

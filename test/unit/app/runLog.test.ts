@@ -38,6 +38,13 @@ describe('a run log', () => {
     expect(values[1]).toBeNaN();
   });
 
+  it('finds the newest finite value of a metric before a cut', () => {
+    const log = logOf(metrics(0, 5), metrics(0, 7, 2), metrics(1, null, 2));
+    expect(log.latestBefore(WHOLE, 'reward/line')).toBe(7);
+    expect(log.latestBefore(1, 'reward/line')).toBe(5);
+    expect(log.latestBefore(WHOLE, 'other')).toBeNull();
+  });
+
   it('keeps thousands of points', () => {
     const log = logOf(...Array.from({ length: 5000 }, (_, i) => metrics(i, i)));
     const { values } = log.curvesOf('e-step', 'reward/line')[0]!.before(4000);
