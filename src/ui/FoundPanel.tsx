@@ -103,6 +103,8 @@ function Found() {
 }
 
 function momentLabel(moment: Moment): string {
+  const { stage, phase } = moment.ref;
+  if (stage === 'evaluate') return phase === 'after' ? 'After RLVR' : 'Before RLVR';
   return `${stageLabel(moment.ref)}, step ${moment.step}`;
 }
 

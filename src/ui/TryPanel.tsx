@@ -28,7 +28,9 @@ function Trial() {
   const trial = useLab((s) => s.trial);
   const idle = useLab((s) => s.activity === 'idle');
   const trained =
-    useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end?.status === 'finished' ? log.end.results.map((r) => r.arm) : [];
+    useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end && log.end.status !== 'failed'
+      ? log.end.results.map((r) => r.arm)
+      : [];
   const arms = [...new Set(trained)];
   const ranDropped = log.start?.recipe.model === 'dropped';
   const [prompt, setPrompt] = useState('Once upon a time');
