@@ -136,6 +136,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (count == 0u) { state[2u * args.stride + row] = pos + 1u; }
     state[3u * args.stride + row] = pos + 2u;
   }
+  // an empty thought is the latest one: nothing stays pinned
+  if (content && count == 0u && kind != 3u) { state[3u * args.stride + row] = 0u; }
   state[row] = pos + 1u;
   state[args.stride + row] = token;
   state[4u * args.stride + row] = nextCursor;
