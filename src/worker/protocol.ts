@@ -31,7 +31,11 @@ export interface LabApi {
   step(): Promise<void>;
   stop(): Promise<void>;
   /** Text from the dropped model (or one trained from it when arm is given); onText streams what is new. */
-  generate(options: GenerateOptions, arm: Arm | null, onText: (text: string) => void): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
+  generate(
+    options: GenerateOptions,
+    arm: Arm | null,
+    onText: (text: string) => void,
+  ): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
   /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
   /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */

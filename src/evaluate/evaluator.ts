@@ -1,0 +1,154 @@
+// Evaluation of one model on fixed programs: samples judged by the task's verifier (pass@k with bootstrap intervals), when and how well it
+// thinks, and the negative log-likelihood of held-out expert lines under its own thoughts.
+// Promises: the same seed judges every arm on the same programs. Refuses nothing.
+import { BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
+import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
+import type { LlamaModel } from '../model/llama.ts';
+import type { ArmResult } from '../run/events.ts';
+import { meanDuration, thinkRates } from '../midtrain/durations.ts';
+import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
+import { buildSequence, ROLE, type Sequence } from '../tasks/sequence.ts';
+import { makeRng } from '../tasks/rng.ts';
+import type { Program, Verdict } from '../tasks/task.ts';
+import { type Problem, passAt } from './passAtK.ts';
+
+export interface EvaluatorShape {
+  /** Rows decoded side by side. */
+  rows: number;
+  T: number;
+  S: number;
+  W: number;
+}
+
+export interface Evaluation extends Omit<ArmResult, 'arm' | 'phase'> {
+  tokens: number;
+}
+
+export class Evaluator {
+  private readonly shape: EvaluatorShape;
+  private readonly latent: LatentPolicy;
+  private readonly rollout: LatentRollout;
+  private readonly score: BatchPlan;
+
+  private constructor(shape: EvaluatorShape, latent: LatentPolicy, rollout: LatentRollout, score: BatchPlan) {
+    this.shape = shape;
+    this.latent = latent;
+    this.rollout = rollout;
+    this.score = score;
+  }
+
+  static async make(model: LlamaModel, shape: EvaluatorShape, latent: LatentPolicy): Promise<Evaluator> {
+    const rollout = await LatentRollout.make(model, shape.rows, shape.T, shape.S, shape.W, latent);
+    const score = await makeScorePlan(model, { B: shape.rows, T: shape.T, W: shape.W, pinned: shape.W > 0 });
+    return new Evaluator(shape, latent, rollout, score);
+  }
+
+  /** `samples` rollouts of each program, judged. `onChunk` reports rows done of all. */
+  async judge(
+    programs: readonly Program[],
+    samples: number,
+    verify: (program: Program, written: number[][]) => Verdict,
+    seed: number,
+    onChunk: (done: number, total: number) => Promise<void>,
+  ): Promise<Evaluation> {
+    const all = programs.flatMap((p) => new Array<Program>(samples).fill(p));
+    const traces: LatentTrace[] = [];
+    for (let from = 0; from < all.length; from += this.shape.rows) {
+      traces.push(...(await this.sample(all.slice(from, from + this.shape.rows), false, seed, from)));
+      await onChunk(Math.min(all.length, from + this.shape.rows), all.length);
+    }
+    const problems: Problem[] = programs.map((_, p) => {
+      let c = 0;
+      for (let s = 0; s < samples; s++) {
+        const t = traces[p * samples + s] as LatentTrace;
+        if (verify(t.program, t.written).reward === 1) c += 1;
+      }
+      return { n: samples, c };
+    });
+    const ks = [1, 8, 16, 64].filter((k) => k <= samples);
+    return { ...describe(traces), passAt: passAt(problems, ks, makeRng(seed, 77)), heldOutNll: null, tokens: countTokens(traces) };
+  }
+
+  /** Expert lines forced under the model's own thoughts: how it thinks, and the lines' mean negative log-likelihood per scored token. */
+  async likelihood(programs: readonly Program[], seed: number): Promise<Evaluation> {
+    const traces: LatentTrace[] = [];
+    let nll = 0;
+    let count = 0;
+    for (let from = 0; from < programs.length; from += this.shape.rows) {
+      const chunk = await this.sample(programs.slice(from, from + this.shape.rows), true, seed, from);
+      traces.push(...chunk);
+      const scored = await this.scoreLines(chunk.map((t) => t.sequence));
+      chunk.forEach((t, b) => {
+        for (let i = 1; i < t.sequence.ids.length; i++) {
+          if (!t.sequence.scored[i]) continue;
+          nll -= (scored[b] as Float32Array)[i - 1] as number;
+          count += 1;
+        }
+      });
+    }
+    return { ...describe(traces), passAt: {}, heldOutNll: count ? nll / count : null, tokens: 2 * countTokens(traces) };
+  }
+
+  /** One forced rollout of each of a few programs (at most `rows`), with each line's log-probability with and without all thoughts. */
+  async explain(programs: readonly Program[], seed: number, stream: number): Promise<{ trace: LatentTrace; line: Float64Array; plain: Float64Array }[]> {
+    const traces = await this.sample(programs, true, seed, stream);
+    const withThoughts = await this.scoreLines(traces.map((t) => t.sequence));
+    const plain = traces.map((t) => buildSequence(t.program, t.latents.map(() => null), this.latent.form));
+    const without = await this.scoreLines(plain);
+    return traces.map((trace, b) => ({
+      trace,
+      line: perLine(trace.sequence, withThoughts[b] as Float32Array),
+      plain: perLine(plain[b] as Sequence, without[b] as Float32Array),
+    }));
+  }
+
+  private async sample(programs: readonly Program[], forced: boolean, seed: number, stream: number): Promise<LatentTrace[]> {
+    const record = await this.rollout.run(
+      programs.map((p) => scriptOf(p, forced)),
+      seed,
+      stream,
+    );
+    return programs.map((p, row) => readTrace(record, row, this.shape.T, p, this.latent.form));
+  }
+
+  /** log p of each token (entry i belongs to token i + 1). */
+  private async scoreLines(sequences: readonly Sequence[]): Promise<Float32Array[]> {
+    const { rows, T } = this.shape;
+    const batch = new BatchRows(rows, T);
+    sequences.forEach((s, b) => {
+      batch.setSequence(b, s.ids, s.pinLo, s.pinHi);
+      for (let i = 0; i + 1 < s.ids.length; i++) if (s.roles[i + 1] === ROLE.line) batch.setRow(b, i, s.ids[i + 1] as number, 1);
+    });
+    this.score.write(batch);
+    this.score.plan.run();
+    const { logprob } = await this.score.readRows();
+    return sequences.map((_, b) => logprob.slice(b * T, (b + 1) * T));
+  }
+
+  destroy(): void {
+    this.rollout.destroy();
+    this.score.destroy();
+  }
+}
+
+function perLine(sequence: Sequence, logprob: Float32Array): Float64Array {
+  const out = new Float64Array(sequence.thinks.length);
+  for (let i = 1; i < sequence.ids.length; i++) {
+    const t = sequence.line[i] as number;
+    if (sequence.scored[i]) out[t] = (out[t] as number) + (logprob[i - 1] as number);
+  }
+  return out;
+}
+
+const countTokens = (traces: readonly LatentTrace[]): number => traces.reduce((n, t) => n + t.sequence.ids.length, 0);
+
+function describe(traces: readonly LatentTrace[]): Pick<ArmResult, 'thinkRate' | 'thinkByLine' | 'thoughtsPerProgram' | 'meanDuration' | 'contentRight'> {
+  const rates = thinkRates(traces.map((t) => ({ latents: t.latents, truth: t.program.truth })));
+  return {
+    thinkRate: rates.rate,
+    thinkByLine: rates.byLine,
+    thoughtsPerProgram: rates.perProgram,
+    meanDuration: meanDuration(traces.map((t) => t.sequence.thinks)),
+    contentRight: rates.contentRight,
+  };
+}

@@ -1,0 +1,438 @@
+// A run: recipe in, log out. Stages in order: evaluation of the base, NTP, RA3 (E-step, infusion, M-step, for each EM iteration), then RLVR from each
+// arm, with evaluations between. Everything a run says goes through `emit`; nothing is kept but the arms' weights.
+// Promises: the same recipe on the same adapter gives the same log (times aside). Refuses recipes that do not fit the model or the data.
+import { tuneMatmul } from '../engine/matmul.ts';
+import { GpuError } from '../gpu/context.ts';
+import { elboSettings } from '../midtrain/elbo.ts';
+import { EStep } from '../midtrain/eStep.ts';
+import { type LatentTrace, thinkProbability } from '../midtrain/rollouts.ts';
+import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
+import { Optimizer } from '../model/batch.ts';
+import type { LatentPolicy } from '../model/decode.ts';
+import { LlamaModel, type LlamaShape, type NamedTensor } from '../model/llama.ts';
+import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
+import { Evaluator, type Evaluation } from '../evaluate/evaluator.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { buildSequence, type Sequence } from '../tasks/sequence.ts';
+import { makeRng } from '../tasks/rng.ts';
+import type { Program, Rng } from '../tasks/task.ts';
+import { RunControl, Stopped } from './control.ts';
+import { type Corpus, logLatents } from './corpus.ts';
+import type { ArmResult, Metrics, Phase, RunEvent, RunSummary, StageRef } from './events.ts';
+import type { Arm, Recipe } from './recipe.ts';
+import { showGroup, showTrace } from './show.ts';
+import { type PlannedStage, planStages } from './stages.ts';
+
+export const VERSION = '0.1.0';
+
+export interface RunInputs {
+  gpu: GpuContext;
+  recipe: Recipe;
+  shape: LlamaShape;
+  /** The base model's tensors. */
+  load(model: LlamaModel): Promise<void>;
+  corpus: Corpus;
+  emit(event: RunEvent): void;
+  control: RunControl;
+}
+
+export interface RunOutcome {
+  summary: RunSummary;
+  /** Weights of each arm as they were at the end (after RLVR where it ran). */
+  arms: Map<Arm, NamedTensor[]>;
+  /** Programs infused with the last q's thoughts. */
+  infused: LatentTrace[];
+}
+
+/** Streams of random numbers by purpose: no purpose sees another's. */
+const STREAM = { ntp: 1, eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
+const SHOWN_PROGRAMS = 6;
+/** Rows of the small evaluator: the shown programs, and the sample that a think-rate floor is set by. */
+const EXPLAINED = 8;
+
+/** Runs a recipe to its end. Never throws for what happens in the run: the summary says how it ended. */
+export async function runRecipe(inputs: RunInputs): Promise<RunOutcome> {
+  const run = new Run(inputs);
+  return run.all();
+}
+
+class Run {
+  private readonly i: RunInputs;
+  private readonly base: LlamaModel;
+  private readonly policy: LlamaModel;
+  private readonly optimizer: Optimizer;
+  private readonly started = performance.now();
+  private readonly results: ArmResult[] = [];
+  private readonly arms = new Map<Arm, LlamaModel>();
+  private readonly stages: PlannedStage[];
+  private current: PlannedStage | null = null;
+  private doneCost = 0;
+  private readonly totalCost: number;
+  private tokens = 0;
+  private lastProgress = 0;
+  private infused: LatentTrace[] = [];
+  private readonly evaluationRows: number;
+  private evaluator: Evaluator | null = null;
+  /** A small evaluator for the few programs that are shown while training goes on. */
+  private explainer: Evaluator | null = null;
+
+  constructor(inputs: RunInputs) {
+    this.i = inputs;
+    const { gpu, shape, recipe, corpus } = inputs;
+    this.base = new LlamaModel(gpu, shape);
+    this.policy = new LlamaModel(gpu, shape);
+    this.optimizer = new Optimizer(this.policy);
+    this.stages = planStages(recipe, corpus, this.base.parameterCount);
+    this.totalCost = this.stages.reduce((n, s) => n + s.cost, 0);
+    this.evaluationRows = Math.min(corpus.verify ? 256 : 32, recipe.evaluate.prompts * (corpus.verify ? recipe.evaluate.samples : 1));
+  }
+
+  async all(): Promise<RunOutcome> {
+    const { recipe, gpu, corpus } = this.i;
+    this.i.emit({
+      type: 'start',
+      runId: runId(recipe),
+      recipe,
+      adapter: gpu.report,
+      version: VERSION,
+      startedAt: new Date().toISOString(),
+      parameters: this.base.parameterCount,
+    });
+    for (const message of corpus.notices) this.i.emit({ type: 'notice', level: 'info', message });
+    let status: RunSummary['status'] = 'finished';
+    let error: string | null = null;
+    try {
+      const variants = await tuneMatmul(gpu);
+      this.i.emit({ type: 'notice', level: 'info', message: `Matmul kernels chosen by measuring: ${[...variants].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.` });
+      await this.i.load(this.base);
+      await this.work();
+    } catch (e) {
+      status = e instanceof Stopped ? 'stopped' : 'failed';
+      error = e instanceof Stopped ? null : (e as Error).message;
+      if (error) this.i.emit({ type: 'notice', level: 'error', message: error });
+      if (!(e instanceof Stopped) && !(e instanceof GpuError)) console.error(e);
+    }
+    const timeMs = performance.now() - this.started;
+    const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
+    const arms = new Map<Arm, NamedTensor[]>();
+    try {
+      for (const [arm, model] of this.arms) arms.set(arm, await model.read());
+    } catch {
+      // the device is gone; the log and the results stay
+    }
+    this.destroy();
+    this.i.emit({ type: 'end', summary });
+    return { summary, arms, infused: this.infused };
+  }
+
+  private async work(): Promise<void> {
+    const { recipe, corpus } = this.i;
+    const has = (arm: Arm): boolean => recipe.arms.includes(arm);
+    if (has('base')) {
+      this.keep('base', this.base);
+      await this.evaluate('base', 'before');
+    }
+    if (has('ntp')) {
+      await this.ntp();
+      await this.evaluate('ntp', 'before');
+    }
+    if (has('ra3') && corpus.thinks) {
+      await this.ra3();
+      await this.evaluate('ra3', 'before');
+    }
+    if (recipe.rlvr.steps > 0 && corpus.verify) {
+      for (const arm of recipe.arms) {
+        await this.rlvr(arm);
+        await this.evaluate(arm, 'after');
+      }
+    } else if (recipe.rlvr.steps > 0) {
+      this.i.emit({ type: 'notice', level: 'warning', message: 'RLVR was left out: imported rows have no verifier here yet.' });
+    }
+  }
+
+  private rng(purpose: keyof typeof STREAM, iteration = 0, arm: Arm = 'base'): Rng {
+    return makeRng(this.i.recipe.seed, STREAM[purpose] * 1000 + iteration * 10 + ['base', 'ntp', 'ra3'].indexOf(arm));
+  }
+  /** Names the sampler's random numbers on the GPU: distinct for every purpose, iteration, arm and step. */
+  private stream(purpose: keyof typeof STREAM, iteration: number, arm: Arm, step: number): number {
+    return ((STREAM[purpose] * 32 + iteration) * 4 + ['base', 'ntp', 'ra3'].indexOf(arm)) * 65_536 + step;
+  }
+
+  private latent(bias = 0): LatentPolicy {
+    const { form, symbolLo, symbolHi } = this.i.corpus;
+    return { form, symbolLo, symbolHi, bias };
+  }
+
+  private keep(arm: Arm, from: LlamaModel): void {
+    const model = this.arms.get(arm) ?? new LlamaModel(this.i.gpu, this.i.shape);
+    model.copyFrom(from);
+    this.arms.set(arm, model);
+  }
+
+  private async inStage<T>(ref: StageRef, body: (report: (done: number) => Promise<void>) => Promise<T>): Promise<T> {
+    const planned = this.stages.find((s) => sameStage(s.ref, ref)) ?? { ref, steps: 1, cost: 0 };
+    this.current = planned;
+    const t0 = performance.now();
+    this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
+    this.progress(0, true);
+    const value = await body(async (done) => {
+      this.progress(done, false);
+      this.i.gpu.check();
+      await this.i.control.boundary();
+    });
+    this.progress(planned.steps, true);
+    this.doneCost += planned.cost;
+    this.i.emit({ type: 'stage', status: 'end', steps: planned.steps, timeMs: performance.now() - t0, ...ref });
+    this.current = null;
+    return value;
+  }
+
+  private progress(done: number, always: boolean): void {
+    const now = performance.now();
+    const stage = this.current;
+    if (!stage || (!always && now - this.lastProgress < 200)) return;
+    this.lastProgress = now;
+    const overall = Math.min(1, (this.doneCost + (stage.cost * done) / Math.max(1, stage.steps)) / this.totalCost);
+    const elapsed = now - this.started;
+    const leftMs = overall > 0.02 ? (elapsed * (1 - overall)) / overall : null;
+    this.i.emit({ type: 'progress', done, total: stage.steps, overall, leftMs, ...stage.ref });
+  }
+
+  private metrics(ref: StageRef, step: number, values: Record<string, number | null>): void {
+    const clean: Metrics = {};
+    for (const [k, v] of Object.entries(values)) clean[k] = v !== null && Number.isFinite(v) ? v : null;
+    for (const [k, v] of Object.entries(values))
+      if (v !== null && !Number.isFinite(v)) this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
+    this.i.emit({ type: 'metrics', step, values: clean, ...ref });
+  }
+
+  private async evaluatorOf(): Promise<Evaluator> {
+    const { corpus } = this.i;
+    this.evaluator ??= await Evaluator.make(this.policy, { rows: this.evaluationRows, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    return this.evaluator;
+  }
+  private async explainerOf(): Promise<Evaluator> {
+    const { corpus } = this.i;
+    this.explainer ??= await Evaluator.make(this.policy, { rows: EXPLAINED, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    return this.explainer;
+  }
+
+  private async evaluate(arm: Arm, phase: Phase): Promise<void> {
+    const { corpus, recipe } = this.i;
+    const ref: StageRef = { stage: 'evaluate', arm, phase };
+    await this.inStage(ref, async (report) => {
+      const evaluator = await this.evaluatorOf();
+      this.policy.copyFrom(this.arms.get(arm) as LlamaModel);
+      const programs = corpus.heldOut(recipe.evaluate.prompts);
+      const seed = recipe.seed;
+      const likelihood: Evaluation = await evaluator.likelihood(programs, seed);
+      let result = likelihood;
+      this.tokens += likelihood.tokens;
+      if (corpus.verify) {
+        const judged = await evaluator.judge(programs, recipe.evaluate.samples, corpus.verify, seed, (done) => report(done));
+        this.tokens += judged.tokens;
+        result = { ...judged, heldOutNll: likelihood.heldOutNll };
+      }
+      const { tokens: _, ...rest } = result;
+      const armResult: ArmResult = { arm, phase, ...rest };
+      this.results.push(armResult);
+      this.i.emit({ type: 'result', result: armResult, ...ref });
+      await this.showTraces(ref, 0);
+    });
+  }
+
+  /** The policy's thoughts on a few fixed programs, with what they gain. */
+  private async showTraces(ref: StageRef, step: number): Promise<void> {
+    const { corpus, recipe } = this.i;
+    if (!corpus.thinks) return;
+    const explainer = await this.explainerOf();
+    const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, this.stream('explain', 0, 'base', 0));
+    this.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
+  }
+
+  private async supervised(ref: StageRef, settings: Recipe['ntp'], draw: (count: number) => Sequence[]): Promise<void> {
+    const { corpus } = this.i;
+    const trainer = await SupervisedTrainer.make(this.policy, this.optimizer, { B: settings.batch, T: corpus.maxTokens, W: corpus.window }, corpus.form);
+    try {
+      this.optimizer.reset();
+      await this.inStage(ref, async (report) => {
+        let since = performance.now();
+        let tokens = 0;
+        for (let step = 0; step < settings.steps; step++) {
+          tokens += trainer.step(draw(settings.batch), { lr: warmUpAndDecay(settings.lr, step, settings.steps), weightDecay: settings.weightDecay });
+          if ((step + 1) % 5 === 0 || step + 1 === settings.steps) {
+            const reports = await trainer.reports();
+            const now = performance.now();
+            for (const r of reports) this.metrics(ref, r.step, { 'loss/nll': r.loss, 'grad/norm': r.gradNorm, tok_per_s: r === reports.at(-1) ? tokens / ((now - since) / 1000) : null });
+            this.tokens += tokens;
+            tokens = 0;
+            since = now;
+          }
+          await report(step + 1);
+        }
+      });
+    } finally {
+      trainer.destroy();
+    }
+  }
+
+  private plain(program: Program): Sequence {
+    return buildSequence(
+      program,
+      program.lines.map(() => null),
+      this.i.corpus.form,
+    );
+  }
+
+  private async ntp(): Promise<void> {
+    const { recipe, corpus } = this.i;
+    this.policy.copyFrom(this.base);
+    const rng = this.rng('ntp');
+    await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, (count) => corpus.train(rng, count).map((p) => this.plain(p)));
+    this.keep('ntp', this.policy);
+  }
+
+  private async ra3(): Promise<void> {
+    const { recipe, gpu, shape } = this.i;
+    const { ra3 } = recipe;
+    const pi = new LlamaModel(gpu, shape);
+    try {
+      pi.copyFrom(this.base);
+      for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
+        this.policy.copyFrom(pi);
+        const pool = await this.eStepAndInfuse(pi, iteration);
+        this.policy.copyFrom(pi);
+        const rng = this.rng('mStep', iteration);
+        const sequences = pool.map((t) => t.sequence);
+        await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, (count) => Array.from({ length: count }, () => sequences[rng.int(sequences.length)] as Sequence));
+        pi.copyFrom(this.policy);
+        await this.showTraces({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps);
+      }
+      this.keep('ra3', pi);
+    } finally {
+      pi.destroy();
+    }
+  }
+
+  private async eStepAndInfuse(pi: LlamaModel, iteration: number): Promise<LatentTrace[]> {
+    const { recipe, corpus, shape } = this.i;
+    const { ra3, seed } = recipe;
+    const logZ = logLatents(corpus.form, shape.vocabulary);
+    const eShape = { P: ra3.programs, G: ra3.group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window, L: corpus.maxLines };
+    const elbo = { settings: elboSettings(ra3, logZ), logZ };
+    const bias = await this.thinkBias(pi, iteration);
+    const eStep = await EStep.make(this.policy, pi, this.optimizer, eShape, this.latent(bias), elbo);
+    try {
+      this.optimizer.reset();
+      const ref: StageRef = { stage: 'e-step', arm: 'ra3', iteration };
+      const rng = this.rng('eStep', iteration);
+      const every = Math.max(1, Math.round(ra3.eSteps / 8));
+      await this.inStage(ref, async (report) => {
+        await this.showTraces(ref, 0);
+        for (let step = 0; step < ra3.eSteps; step++) {
+          const { metrics, tokens } = await eStep.step(corpus.train(rng, ra3.programs), ra3.lr, seed, this.stream('eStep', iteration, 'ra3', step));
+          this.tokens += tokens;
+          this.metrics(ref, step + 1, metrics);
+          if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.showTraces(ref, step + 1);
+          await report(step + 1);
+        }
+      });
+      const pool: LatentTrace[] = [];
+      const infuse: StageRef = { stage: 'infuse', arm: 'ra3', iteration };
+      const infuseRng = this.rng('infuse', iteration);
+      await this.inStage(infuse, async (report) => {
+        while (pool.length < ra3.infuse) {
+          const programs = corpus.train(infuseRng, Math.min(ra3.programs * ra3.group, ra3.infuse - pool.length));
+          const traces = await eStep.sample(programs, seed, this.stream('infuse', iteration, 'ra3', pool.length));
+          pool.push(...traces);
+          this.tokens += traces.reduce((n, t) => n + t.sequence.ids.length, 0);
+          await report(pool.length);
+        }
+      });
+      this.infused = pool;
+      return pool;
+    } finally {
+      eStep.destroy();
+    }
+  }
+
+  /** For text latents: the logit bias that lifts the mean think rate under pi to the recipe's floor (0 when it is there already). */
+  private async thinkBias(pi: LlamaModel, iteration: number): Promise<number> {
+    const { recipe, corpus } = this.i;
+    const { thinkFloor } = recipe.ra3;
+    if (corpus.form.kind !== 'text' || thinkFloor === 0) return 0;
+    this.policy.copyFrom(pi);
+    const explainer = await this.explainerOf();
+    const programs = corpus.train(this.rng('explain', iteration), EXPLAINED);
+    const explained = await explainer.explain(programs, recipe.seed, this.stream('explain', iteration, 'ra3', 1));
+    const logits = explained.flatMap(({ trace }) =>
+      trace.latents.map((_, t) => {
+        const k = Math.min(1 - 1e-6, Math.max(1e-12, thinkProbability(trace, t)));
+        return Math.log(k / (1 - k));
+      }),
+    );
+    const rate = (bias: number): number => logits.reduce((n, x) => n + 1 / (1 + Math.exp(-x - bias)), 0) / logits.length;
+    if (rate(0) >= thinkFloor) return 0;
+    let [lo, hi] = [0, 60];
+    for (let n = 0; n < 50; n++) {
+      const mid = (lo + hi) / 2;
+      if (rate(mid) < thinkFloor) lo = mid;
+      else hi = mid;
+    }
+    this.i.emit({
+      type: 'notice',
+      level: 'info',
+      message: `EM ${iteration}: this model thinks before ${(100 * rate(0)).toPrecision(2)} % of lines by itself; its logit is lifted by ${hi.toFixed(2)} to reach ${100 * thinkFloor} %.`,
+    });
+    return hi;
+  }
+
+  private async rlvr(arm: Arm): Promise<void> {
+    const { recipe, corpus } = this.i;
+    const { steps, prompts, group, lr } = recipe.rlvr;
+    const model = this.arms.get(arm);
+    const { verify } = corpus;
+    if (!model || !verify) return;
+    this.policy.copyFrom(model);
+    this.optimizer.reset();
+    const trainer = await RlvrTrainer.make(this.policy, this.optimizer, { prompts, group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    try {
+      const ref: StageRef = { stage: 'rlvr', arm };
+      const rng = this.rng('rlvr'); // the same prompts for every arm
+      const every = Math.max(1, Math.round(steps / 4));
+      await this.inStage(ref, async (report) => {
+        for (let step = 0; step < steps; step++) {
+          const t0 = performance.now();
+          const { metrics, rollouts, tokens } = await trainer.step(corpus.train(rng, prompts), verify, lr, recipe.seed, this.stream('rlvr', 0, arm, step));
+          this.tokens += tokens;
+          this.metrics(ref, step + 1, { ...metrics, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
+          this.compareLogprobs(arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
+          if (step % every === 0 || step + 1 === steps)
+            this.i.emit({ type: 'rollouts', step: step + 1, groups: [0, 1].filter((g) => g < prompts).map((g) => showGroup(corpus, rollouts.slice(g * group, (g + 1) * group))), ...ref });
+          await report(step + 1);
+        }
+      });
+      this.keep(arm, this.policy);
+    } finally {
+      trainer.destroy();
+    }
+  }
+
+  private compareLogprobs(arm: Arm, step: number, diff: number): void {
+    if (diff > LOGP_DIFF_STOP) throw new Error(`RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability (limit ${LOGP_DIFF_STOP}). The run was stopped; please report the adapter.`);
+    if (diff > LOGP_DIFF_WARN) this.i.emit({ type: 'notice', level: 'warning', message: `RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability.` });
+  }
+
+  private destroy(): void {
+    this.evaluator?.destroy();
+    this.explainer?.destroy();
+    this.optimizer.destroy();
+    for (const model of [this.base, this.policy, ...this.arms.values()]) model.destroy();
+  }
+}
+
+const sameStage = (a: StageRef, b: StageRef): boolean => a.stage === b.stage && a.arm === b.arm && a.iteration === b.iteration && a.phase === b.phase;
+
+function runId(recipe: Recipe): string {
+  return `${recipe.name.replace(/[^a-zA-Z0-9]+/g, '-').toLowerCase()}-${recipe.seed}`;
+}

@@ -1,0 +1,139 @@
+// What the page's worker and the command line share: a model and a dataset that were given, one run at a time, and what comes out of it: the
+// log, the arms as Hugging Face folders, the bundle. Refuses a second run while one goes on.
+import type { DroppedModel as FolderModel } from '../formats/dropped.ts';
+import { parseLlamaConfig } from '../formats/config.ts';
+import { fromBytes } from '../formats/byteSource.ts';
+import { writeHfFolder } from '../formats/hfFolder.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { LlamaModel, type NamedTensor } from '../model/llama.ts';
+import { RunControl } from './control.ts';
+import { type Dataset, makeCorpus } from './corpus.ts';
+import type { RunEvent, RunSummary } from './events.ts';
+import { type Arm, type Recipe, RecipeError } from './recipe.ts';
+import { runRecipe, VERSION } from './runner.ts';
+
+/** config.json and model.safetensors of a built-in task's base model. */
+export interface EmbeddedFiles {
+  config: string;
+  weights: Uint8Array;
+}
+
+export async function embeddedModel(files: EmbeddedFiles): Promise<FolderModel> {
+  const config = parseLlamaConfig(files.config);
+  return { name: 'embedded', config, safetensors: await readSafetensors(fromBytes('model.safetensors', files.weights)), tokenizer: null, tokenizerFiles: new Map() };
+}
+
+/** Loads a folder's weights into a new model on the GPU. Throws when they do not fit config.json. */
+export async function loadFolder(gpu: GpuContext, folder: FolderModel): Promise<LlamaModel> {
+  const model = await gpu.guarded(folder.name, () => new LlamaModel(gpu, folder.config));
+  try {
+    await model.load(folder.safetensors.tensors, (name) => folder.safetensors.readFloat32(name));
+  } catch (e) {
+    model.destroy();
+    throw e;
+  }
+  return model;
+}
+
+export class Session {
+  readonly gpu: GpuContext;
+  readonly control: { current: RunControl | null } = { current: null };
+  private model: FolderModel | null = null;
+  private dataset: Dataset | null = null;
+  private events: RunEvent[] = [];
+  private recipe: Recipe | null = null;
+  private arms = new Map<Arm, NamedTensor[]>();
+  private from: FolderModel | null = null;
+  private traces = '';
+
+  constructor(gpu: GpuContext) {
+    this.gpu = gpu;
+  }
+
+  give(parts: { model?: FolderModel | null; dataset?: Dataset | null }): void {
+    if (parts.model) this.model = parts.model;
+    if (parts.dataset) this.dataset = parts.dataset;
+  }
+  get dropped(): FolderModel | null {
+    return this.model;
+  }
+
+  /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
+  async run(recipe: Recipe, embedded: (task: 'recall-lines' | 'pointer-lines') => Promise<EmbeddedFiles>, emit: (event: RunEvent) => void): Promise<RunSummary> {
+    if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
+    const { kind } = recipe.task;
+    const builtIn = kind === 'recall-lines' || kind === 'pointer-lines';
+    if (recipe.model === 'embedded' && !builtIn) throw new RecipeError(`The embedded model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
+    if (recipe.model === 'dropped' && !this.model) throw new RecipeError('The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.');
+    const control = new RunControl();
+    this.control.current = control;
+    try {
+      const folder = recipe.model === 'dropped' ? (this.model as FolderModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
+      const corpus = makeCorpus(recipe, folder.config.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
+      if (corpus.maxTokens > folder.config.maxPositions)
+        throw new RecipeError(`The task needs ${corpus.maxTokens} positions; the model has ${folder.config.maxPositions}. Lower maxTokens.`);
+      this.events = [];
+      this.arms = new Map();
+      this.recipe = recipe;
+      this.from = folder;
+      const { summary, arms, infused } = await runRecipe({
+        gpu: this.gpu,
+        recipe,
+        shape: folder.config,
+        load: (model) => model.load(folder.safetensors.tensors, (name) => folder.safetensors.readFloat32(name)),
+        corpus,
+        control,
+        emit: (event) => {
+          if (event.type !== 'progress') this.events.push(event);
+          emit(event);
+        },
+      });
+      this.arms = arms;
+      this.traces = infused
+        .slice(0, 2000)
+        .map((t) =>
+          JSON.stringify({
+            prompt: corpus.text(t.program.prompt),
+            lines: t.program.lines.map((l, i) => ({ thought: t.latents[i] ? corpus.text(t.latents[i] as number[]) : null, text: corpus.text(l.tokens) })),
+            ids: [...t.sequence.ids],
+          }),
+        )
+        .join('\n');
+      return summary;
+    } finally {
+      this.control.current = null;
+    }
+  }
+
+  /** A trained arm as a Hugging Face folder. */
+  exportModel(arm: Arm): Map<string, Uint8Array> {
+    const tensors = this.arms.get(arm);
+    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
+    return writeHfFolder({ config: this.from.config, tensors, tokenizerFiles: this.from.tokenizerFiles });
+  }
+
+  /** A trained arm as a folder that can be loaded again. */
+  async trained(arm: Arm): Promise<FolderModel> {
+    const files = this.exportModel(arm);
+    const { from } = this;
+    const weights = files.get('model.safetensors') as Uint8Array;
+    return { ...(from as FolderModel), name: arm, safetensors: await readSafetensors(fromBytes('model.safetensors', weights)) };
+  }
+
+  /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
+  bundleFiles(): Record<string, Uint8Array | string> {
+    if (!this.recipe) throw new RecipeError('Nothing has run yet, so there is no bundle.');
+    const end = this.events.at(-1);
+    const files: Record<string, Uint8Array | string> = {
+      'recipe.json': `${JSON.stringify(this.recipe, null, 2)}\n`,
+      'log.jsonl': `${this.events.map((e) => JSON.stringify(e)).join('\n')}\n`,
+      'summary.json': `${JSON.stringify(end?.type === 'end' ? end.summary : { status: 'running' }, null, 2)}\n`,
+      'traces.jsonl': this.traces ? `${this.traces}\n` : '',
+      'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
+    };
+    for (const arm of this.arms.keys()) for (const [name, bytes] of this.exportModel(arm)) files[`model/${arm}/${name}`] = bytes;
+    return files;
+  }
+}
+

@@ -1,0 +1,46 @@
+// Traces and rollouts as the log shows them: text in place of ids, a few numbers per line or token.
+import type { LatentTrace } from '../midtrain/rollouts.ts';
+import { thinkProbability } from '../midtrain/rollouts.ts';
+import type { JudgedRollout } from '../rlvr/trainer.ts';
+import { ROLE } from '../tasks/sequence.ts';
+import type { Corpus } from './corpus.ts';
+import type { ShownGroup, ShownToken, ShownTrace } from './events.ts';
+
+const round = (x: number): number => (Number.isFinite(x) ? Math.round(x * 1e4) / 1e4 : x);
+
+export function showTrace(corpus: Corpus, { trace, line, plain }: { trace: LatentTrace; line: Float64Array; plain: Float64Array }): ShownTrace {
+  return {
+    prompt: corpus.text(trace.program.prompt),
+    lines: trace.program.lines.map((own, t) => {
+      const latent = trace.latents[t] ?? null;
+      const truth = trace.program.truth[t];
+      return {
+        text: corpus.text(own.tokens),
+        kind: truth?.kind ?? '',
+        thought: latent ? corpus.text(latent) : null,
+        pThink: round(thinkProbability(trace, t)),
+        lineLogprob: round(line[t] as number),
+        gain: round((line[t] as number) - (plain[t] as number)),
+        right: latent && truth?.latent ? latent.join() === truth.latent.join() : null,
+      };
+    }),
+  };
+}
+
+const NAMES: Record<number, ShownToken['role']> = { [ROLE.prompt]: 'prompt', [ROLE.decision]: 'decision', [ROLE.think]: 'decision', [ROLE.content]: 'thought', [ROLE.contentEnd]: 'thought' };
+
+export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[]): ShownGroup {
+  return {
+    prompt: corpus.text((rollouts[0] as JudgedRollout).trace.program.prompt),
+    rollouts: rollouts.map(({ trace, verdict, advantage }) => ({
+      tokens: Array.from(trace.sequence.ids, (id, i): ShownToken => {
+        const sampled = trace.sequence.sampled[i] === 1;
+        const role = NAMES[trace.sequence.roles[i] as number] ?? (sampled ? 'line' : 'given');
+        return { text: corpus.tokenText(id), logprob: sampled ? round(trace.logprob[i] as number) : null, role };
+      }),
+      reward: verdict.reward,
+      advantage: round(advantage),
+      lineOk: verdict.lineOk,
+    })),
+  };
+}

@@ -1,0 +1,142 @@
+// The lab's worker: owns the GPU, the dropped files and the run, and answers the page through comlink. Everything slow happens here.
+// Promises: every call settles with a value or with one clear error; events arrive in order. Refuses runs while one goes on.
+import * as Comlink from 'comlink';
+import { tuneMatmul } from '../engine/matmul.ts';
+import { recognise } from '../formats/dropped.ts';
+import { fromBlob } from '../formats/byteSource.ts';
+import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
+import { generateText } from '../run/generateText.ts';
+import type { RunEvent } from '../run/events.ts';
+import { parseRecipe } from '../run/recipe.ts';
+import { type EmbeddedFiles, Session } from '../run/session.ts';
+import { writeBundle } from '../share/bundle.ts';
+import { holdLifeLock } from './lifeLock.ts';
+import type { LabApi } from './protocol.ts';
+
+holdLifeLock(self.name);
+
+let session: Promise<Session> | null = null;
+/** Given before there was a GPU, or without one: kept, so that a drop can be looked at anywhere. */
+const given: Parameters<Session['give']>[0] = {};
+
+async function open(): Promise<Session> {
+  const gpu = await openBrowserGpu();
+  const made = new Session(gpu);
+  made.give(given);
+  // a lost device ends this session; the next call opens a new one
+  void gpu.lost.then(() => {
+    session = null;
+  });
+  return made;
+}
+
+function sessionOf(): Promise<Session> {
+  session ??= open().catch((e) => {
+    session = null;
+    throw e;
+  });
+  return session;
+}
+
+async function openBrowserGpu(): Promise<GpuContext> {
+  if (!('gpu' in navigator)) throw new GpuError('missing', 'This browser has no WebGPU. Use Chrome 121 or later on a machine with a graphics driver; recorded runs still play here.');
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter)
+    throw new GpuError('missing', 'WebGPU is there, but gives no adapter. Update the graphics driver or turn on hardware acceleration in the browser settings; recorded runs still play here.');
+  return openGpu(adapter);
+}
+
+async function embedded(task: string): Promise<EmbeddedFiles> {
+  const read = async (name: string): Promise<Response> => {
+    const response = await fetch(new URL(`../default/${task}/${name}`, self.location.href));
+    if (!response.ok) throw new Error(`The embedded model's ${name} could not be read (HTTP ${response.status}). Build the page again.`);
+    return response;
+  };
+  const [config, weights] = await Promise.all([read('config.json').then((r) => r.text()), read('model.safetensors').then((r) => r.arrayBuffer())]);
+  return { config, weights: new Uint8Array(weights) };
+}
+
+/** Errors cross comlink with their message only when they are plain: names and causes are folded in. */
+function plain<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return await call(...args);
+    } catch (e) {
+      throw new Error(e instanceof Error ? e.message : String(e));
+    }
+  };
+}
+
+const BATCH_MS = 100;
+
+const api: LabApi = {
+  adapter: async () => {
+    try {
+      return { ok: true, adapter: (await sessionOf()).gpu.report };
+    } catch (e) {
+      return { ok: false, reason: (e as Error).message };
+    }
+  },
+
+  drop: plain(async (files) => {
+    const { recognised, recipeText, model, dataset } = await recognise(files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })));
+    const problems = [...recognised.problems];
+    let recipe = null;
+    if (recipeText !== null) {
+      try {
+        recipe = parseRecipe(JSON.parse(recipeText));
+      } catch (e) {
+        problems.push({ file: 'recipe.json', message: (e as Error).message });
+      }
+    }
+    const parts = { model, dataset: dataset ? { rows: dataset.kind === 'text' ? [{ text: dataset.text }] : dataset.rows } : null };
+    if (parts.model) given.model = parts.model;
+    if (parts.dataset) given.dataset = parts.dataset;
+    if (session) (await session.catch(() => null))?.give(parts);
+    return { ...recognised, problems, recipe };
+  }),
+
+  run: plain(async (recipe, onEvent) => {
+    const checked = parseRecipe(recipe);
+    const lab = await sessionOf();
+    let pending: RunEvent[] = [];
+    const flush = (): void => {
+      if (pending.length === 0) return;
+      const events = pending;
+      pending = [];
+      onEvent(events);
+    };
+    const timer = setInterval(flush, BATCH_MS);
+    try {
+      await lab.run(checked, embedded, (event) => {
+        pending.push(event);
+        if (event.type === 'start' || event.type === 'end') flush();
+      });
+    } finally {
+      clearInterval(timer);
+      flush();
+    }
+  }),
+
+  pause: plain(async () => (await sessionOf()).control.current?.pause()),
+  resume: plain(async () => (await sessionOf()).control.current?.resume()),
+  step: plain(async () => (await sessionOf()).control.current?.step()),
+  stop: plain(async () => (await sessionOf()).control.current?.stop()),
+
+  generate: plain(async (options, arm, onText) => {
+    const lab = await sessionOf();
+    const folder = arm ? await lab.trained(arm) : lab.dropped;
+    if (!folder) throw new Error('No model was dropped. Drop config.json, model.safetensors and tokenizer.json first.');
+    await tuneMatmul(lab.gpu);
+    return generateText(lab.gpu, folder, { ...options, prompt: { text: options.prompt } }, onText);
+  }),
+
+  exportModel: plain(async (arm) => {
+    const folder = (await sessionOf()).exportModel(arm);
+    return Object.fromEntries(folder);
+  }),
+
+  exportBundle: plain(async () => writeBundle((await sessionOf()).bundleFiles())),
+};
+
+Comlink.expose(api);
