@@ -105,7 +105,7 @@ export function createLab(connect: () => LabConnection): Lab {
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
-  let droppedFiles: { path: string; file: File }[] = [];
+  const drops: { path: string; file: File }[][] = [];
   let bumpTimer: ReturnType<typeof setTimeout> | null = null;
 
   function bump(): void {
@@ -128,7 +128,7 @@ export function createLab(connect: () => LabConnection): Lab {
       if (connection === opened) connection = null;
       tell('error', error.message);
     });
-    if (droppedFiles.length > 0) opened.api.drop(droppedFiles).catch((error: unknown) => tell('error', said(error)));
+    for (const files of drops) opened.api.drop(files).catch((error: unknown) => tell('error', said(error)));
     return opened.api;
   }
 
@@ -268,8 +268,8 @@ export function createLab(connect: () => LabConnection): Lab {
       if (files.length === 0) return;
       set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
       try {
-        const recognised = await api().drop(files);
-        droppedFiles = [...droppedFiles, ...files];
+        const recognised = joined(get().recognised, await api().drop(files));
+        drops.push(files);
         set({ recognised, mapping: guessMapping(recognised), said: 'Files read' });
       } catch (error) {
         tell('error', said(error));
@@ -326,6 +326,12 @@ export function createLab(connect: () => LabConnection): Lab {
     fail: (message) => tell('error', message),
     dismissAlert: () => set({ alert: null }),
   };
+}
+
+/** A model or a dataset that was recognised earlier stays until another replaces it; problems are those of the last drop. */
+function joined(earlier: Recognised | null, now: Recognised): Recognised {
+  if (!earlier) return now;
+  return { ...now, model: now.model ?? earlier.model, dataset: now.dataset ?? earlier.dataset };
 }
 
 function said(error: unknown): string {

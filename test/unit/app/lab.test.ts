@@ -16,6 +16,8 @@ const nothing: Recognised = { model: null, dataset: null, recipe: null, problems
 /** A worker whose run lasts until the test ends it. */
 function scriptedWorker() {
   const calls: string[] = [];
+  /** What the next drops are recognised as. */
+  const answers: Recognised[] = [];
   let emit: (events: RunEvent[]) => void = () => undefined;
   let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   const listeners: ((error: WorkerGone) => void)[] = [];
@@ -24,7 +26,7 @@ function scriptedWorker() {
     adapter: async () => ({ ok: true, adapter }),
     drop: async () => {
       calls.push('drop');
-      return nothing;
+      return answers.shift() ?? nothing;
     },
     run: (_, onEvent) => {
       calls.push('run');
@@ -47,6 +49,7 @@ function scriptedWorker() {
   };
   return {
     calls,
+    answers,
     connect: () => {
       calls.push('connect');
       return { api, terminate: () => undefined, onDeath: (listener: (error: WorkerGone) => void) => void listeners.push(listener) };
@@ -153,6 +156,15 @@ describe('the lab', () => {
     await ticks();
     expect(worker.calls.filter((c) => c === 'connect')).toHaveLength(2);
     expect(worker.calls.slice(-2)).toEqual(['drop', 'run']);
+  });
+
+  it('keeps a model that was dropped before the dataset', async () => {
+    const { lab, state, worker } = await openedLab();
+    const model = { name: 'm', family: 'llama', parameters: 1, dtype: 'F32', context: 8, layers: 1, vocabulary: 2, hasTokenizer: true };
+    worker.answers.push({ ...nothing, model }, { ...nothing, problems: [{ file: 'a', message: 'b' }] });
+    await lab.drop([{ path: 'm', file: new File([], 'm') }]);
+    await lab.drop([{ path: 'a', file: new File([], 'a') }]);
+    expect(state().recognised).toMatchObject({ model, problems: [{ file: 'a' }] });
   });
 
   it('streams what the model writes', async () => {
