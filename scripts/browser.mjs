@@ -4,7 +4,7 @@
 //
 // RA3_BROWSER=npm uses the npm package's Chromium alone, RA3_BROWSER=installed the installed ones alone.
 // RA3_ADAPTER=swiftshader makes the browser use its software adapter even where there is a GPU.
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { canUnpack, unpackChromium } from './unpack.mjs';
@@ -69,7 +69,12 @@ async function* candidates() {
   }
   if (only !== 'npm') {
     if (process.env.CHROME_PATH) yield { path: process.env.CHROME_PATH, source: 'CHROME_PATH', env: {} };
-    for (const path of installedPaths()) if (isProgram(path)) yield { path, source: 'installed', env: {} };
+    const seen = new Set();
+    for (const path of installedPaths().filter(isProgram)) {
+      const real = realpathSync(path);
+      if (!seen.has(real)) yield { path, source: 'installed', env: {} };
+      seen.add(real);
+    }
   }
   if (only !== 'installed' && canUnpack()) yield { ...(await unpackChromium()), source: 'npm package @sparticuz/chromium' };
 }

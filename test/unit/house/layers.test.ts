@@ -12,8 +12,9 @@ const LAYERS: Record<string, string[]> = {
   engine: ['gpu'],
   model: ['engine', 'gpu', 'formats'],
   midtrain: ['model', 'engine', 'gpu', 'tasks', 'verify'],
-  rlvr: ['model', 'engine', 'gpu', 'tasks', 'verify'],
-  evaluate: ['model', 'engine', 'gpu', 'tasks', 'verify'],
+  // RLVR and evaluation sample with the rollouts, and take the supervised steps, that mid-training is made of.
+  rlvr: ['midtrain', 'model', 'engine', 'gpu', 'tasks', 'verify'],
+  evaluate: ['midtrain', 'model', 'engine', 'gpu', 'tasks', 'verify'],
   store: ['formats'],
   run: ['midtrain', 'rlvr', 'evaluate', 'model', 'engine', 'gpu', 'store', 'tasks', 'verify', 'formats'],
   share: ['formats'],
