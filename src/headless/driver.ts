@@ -47,13 +47,21 @@ export async function runHeadless({ task, preset, out }: HeadlessOptions): Promi
   } catch (error) {
     const log = join(dir, 'log.jsonl');
     writeFileSync(log, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`\nThe run failed: ${message}\nWhat it had reported is in ${log}\n`);
+    process.stderr.write(`\nThe run failed: ${plainMessage(error)}\nWhat it had reported is in ${log}\n`);
     return 1;
   } finally {
     await browser.close();
     await server.close();
   }
+}
+
+/** The sentence alone: without the names of the call and the class that playwright puts before it, and without the page's stack. */
+function plainMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .replace(/^page\.\w+: /, '')
+    .replace(/^\w*Error: /, '')
+    .replace(/\n\s+at [\s\S]*$/, '');
 }
 
 async function runOn(page: Page, url: string, recipe: ReturnType<typeof presetRecipe>): Promise<void> {
