@@ -36,7 +36,7 @@ export function missingForRecipe({ model, dataset }: Recognised): string | null 
  */
 export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapping, start: Recipe): Recipe {
   if (!model || !dataset) throw new Error('A recipe for a drop needs a model and a dataset.');
-  const maxTokens = Math.max(1, Math.min(256, model.context));
+  const maxTokens = Math.max(1, Math.min(512, model.context));
   const rows = { maxTokens, heldOut: 0.1, maxRows: Math.max(1, Math.min(2000, dataset.rows)) };
   const supervised = { steps: 50, batch: 4, lr: 2e-5, weightDecay: 0.01 };
   const code = mapping.kind === 'code';

@@ -116,9 +116,11 @@ function Figures({ moment }: { moment: Moment }) {
       <span>
         <span className="num">{decimal(thoughtsPerProgram, 2)}</span> thoughts per program
       </span>
-      <span>
-        held for <span className="num">{decimal(meanDuration, 1)}</span> lines
-      </span>
+      {meanDuration === null ? null : (
+        <span>
+          held for <span className="num">{decimal(meanDuration, 1)}</span> lines
+        </span>
+      )}
       {judged > 0 ? (
         <span>
           right <span className="num">{right}</span> of <span className="num">{judged}</span>

@@ -58,7 +58,7 @@ function Learning({ smoothing }: { smoothing: number }) {
             smoothing={smoothing}
             axis="rlvr"
             range={metric === METRICS.reward ? [0, 1] : undefined}
-            empty="RLVR comes after mid-training."
+            empty={log.start?.recipe.rlvr.steps === 0 ? 'This recipe has no RLVR.' : 'RLVR comes after mid-training.'}
             control={metrics.length > 1 ? <MetricChoice of="RLVR" metrics={metrics} metric={metric} onChoose={setWanted} /> : null}
           />
         </div>
