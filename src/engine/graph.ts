@@ -58,7 +58,17 @@ export function createState(gpu: GpuContext, label: string, shape: readonly numb
 export function viewState(parent: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
   const offset = parent.offset + offsetElements * 4;
   if (offset % ALIGN !== 0) throw new GpuError('invalid', `View ${label} at byte ${offset} is not aligned to ${ALIGN}.`);
-  return { id: nextId++, label, shape, dtype: parent.dtype, sizeBytes: elements(shape) * 4, kind: 'view', buffer: parent.buffer, offset, parent };
+  return {
+    id: nextId++,
+    label,
+    shape,
+    dtype: parent.dtype,
+    sizeBytes: elements(shape) * 4,
+    kind: 'view',
+    buffer: parent.buffer,
+    offset,
+    parent,
+  };
 }
 
 export function freeState(gpu: GpuContext, tensor: Tensor): void {
@@ -69,7 +79,10 @@ export function freeState(gpu: GpuContext, tensor: Tensor): void {
 export function writeTensor(gpu: GpuContext, tensor: Tensor, data: Float32Array | Uint32Array | Int32Array, elementOffset = 0): void {
   if (!tensor.buffer) throw new GpuError('invalid', `${tensor.label} has no memory yet.`);
   if ((elementOffset + data.length) * 4 > tensor.sizeBytes)
-    throw new GpuError('invalid', `Writing ${data.length} elements at ${elementOffset} overruns ${tensor.label} (${tensor.sizeBytes / 4}).`);
+    throw new GpuError(
+      'invalid',
+      `Writing ${data.length} elements at ${elementOffset} overruns ${tensor.label} (${tensor.sizeBytes / 4}).`,
+    );
   gpu.device.queue.writeBuffer(tensor.buffer, tensor.offset + elementOffset * 4, data as Float32Array<ArrayBuffer>);
 }
 
@@ -135,7 +148,17 @@ export class Graph {
 
   /** A temporary, planned by liveness. */
   temp(label: string, shape: readonly number[], dtype: Dtype = 'f32'): Tensor {
-    const t: Tensor = { id: nextId++, label, shape, dtype, sizeBytes: Math.max(4, elements(shape) * 4), kind: 'temp', buffer: null, offset: 0, parent: null };
+    const t: Tensor = {
+      id: nextId++,
+      label,
+      shape,
+      dtype,
+      sizeBytes: Math.max(4, elements(shape) * 4),
+      kind: 'temp',
+      buffer: null,
+      offset: 0,
+      parent: null,
+    };
     this.temps.push(t);
     return t;
   }
@@ -156,14 +179,23 @@ export class Graph {
     const source = kernelSource(kernel);
     if (tensors.length !== source.bindings.length)
       throw new GpuError('invalid', `${kernel} binds ${source.bindings.join(', ')}; ${tensors.length} tensors given.`);
-    for (const field of source.args) if (options.args?.[field.name] === undefined) throw new GpuError('invalid', `${kernel}: argument ${field.name} is missing.`);
+    for (const field of source.args)
+      if (options.args?.[field.name] === undefined) throw new GpuError('invalid', `${kernel}: argument ${field.name} is missing.`);
     const g = typeof options.grid === 'number' ? [options.grid] : options.grid;
     const grid: [number, number, number] = [g[0] ?? 1, g[1] ?? 1, g[2] ?? 1];
     if (grid.some((n) => n === 0)) return;
     const limit = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    if (grid.some((n) => n > limit)) throw new GpuError('invalid', `${kernel}: grid ${grid.join(' x ')} exceeds ${limit} workgroups in one dimension.`);
+    if (grid.some((n) => n > limit))
+      throw new GpuError('invalid', `${kernel}: grid ${grid.join(' x ')} exceeds ${limit} workgroups in one dimension.`);
     const bytes = tensors.reduce((n, t) => n + t.sizeBytes, 0);
-    this.dispatches.push({ kernel, overrides: options.overrides ?? {}, args: options.args ?? {}, tensors, grid, cost: (options.cost ?? 0) + bytes });
+    this.dispatches.push({
+      kernel,
+      overrides: options.overrides ?? {},
+      args: options.args ?? {},
+      tensors,
+      grid,
+      cost: (options.cost ?? 0) + bytes,
+    });
   }
 
   /** Registers what the backward pass must emit for an op; run in reverse by backward(). */
@@ -208,10 +240,17 @@ export class Graph {
     const offsets = planOffsets(this.dispatches, this.temps, this.kept);
     const limit = Math.min(gpu.device.limits.maxBufferSize, 0xffffffff);
     if (offsets.total > limit)
-      throw new GpuError('memory', `${this.label} needs ${offsets.total} bytes for activations; this adapter allows ${limit} in one buffer. Use a smaller batch.`);
+      throw new GpuError(
+        'memory',
+        `${this.label} needs ${offsets.total} bytes for activations; this adapter allows ${limit} in one buffer. Use a smaller batch.`,
+      );
     const pipelines = await Promise.all(this.dispatches.map((d) => gpu.pipeline(d.kernel, d.overrides)));
     return gpu.guarded(this.label, () => {
-      const arena = gpu.createBuffer(`${this.label}/arena`, offsets.total, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+      const arena = gpu.createBuffer(
+        `${this.label}/arena`,
+        offsets.total,
+        GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      );
       for (const t of this.temps) {
         t.buffer = arena;
         t.offset = offsets.of.get(t.id) ?? 0;
@@ -259,7 +298,15 @@ export class Plan {
   private readonly owned: Tensor[];
   readonly cost: number;
 
-  constructor(gpu: GpuContext, label: string, steps: Step[], dispatches: Dispatch[], arena: GPUBuffer, uniforms: GPUBuffer, owned: Tensor[]) {
+  constructor(
+    gpu: GpuContext,
+    label: string,
+    steps: Step[],
+    dispatches: Dispatch[],
+    arena: GPUBuffer,
+    uniforms: GPUBuffer,
+    owned: Tensor[],
+  ) {
     this.gpu = gpu;
     this.label = label;
     this.steps = steps;
@@ -320,7 +367,11 @@ export class Plan {
 }
 
 /** Greedy by size: the largest tensors first, each at the lowest offset that no tensor alive at the same time covers. */
-export function planOffsets(dispatches: readonly Dispatch[], temps: readonly Tensor[], kept: ReadonlySet<number>): { of: Map<number, number>; total: number } {
+export function planOffsets(
+  dispatches: readonly Dispatch[],
+  temps: readonly Tensor[],
+  kept: ReadonlySet<number>,
+): { of: Map<number, number>; total: number } {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   dispatches.forEach((d, i) => {
@@ -355,7 +406,11 @@ export function planOffsets(dispatches: readonly Dispatch[], temps: readonly Ten
   return { of, total };
 }
 
-function packArgs(gpu: GpuContext, label: string, dispatches: readonly Dispatch[]): { buffer: GPUBuffer; offsets: ({ offset: number; size: number } | null)[] } {
+function packArgs(
+  gpu: GpuContext,
+  label: string,
+  dispatches: readonly Dispatch[],
+): { buffer: GPUBuffer; offsets: ({ offset: number; size: number } | null)[] } {
   const unique = new Map<string, { offset: number; size: number }>();
   const blocks: { offset: number; bytes: ArrayBuffer }[] = [];
   let at = 0;

@@ -81,7 +81,11 @@ export function emitMatmul(
     return;
   }
   const partial = graph.temp('split-k', [parts, shape.M, shape.N]);
-  graph.dispatch(chosen.kernel, [a, b, graph.dummy(), partial], { args: { ...args, yOffset: 0, ldy: shape.N, mode: 0, parts }, grid: grid(parts), cost });
+  graph.dispatch(chosen.kernel, [a, b, graph.dummy(), partial], {
+    args: { ...args, yOffset: 0, ldy: shape.N, mode: 0, parts },
+    grid: grid(parts),
+    cost,
+  });
   emitReduce(graph, partial, y, parts, shape.M * shape.N, mode === 1);
 }
 
@@ -123,7 +127,11 @@ export async function tuneMatmul(gpu: GpuContext): Promise<Map<string, string>> 
 async function fastest(gpu: GpuContext, layout: Layout, M: number, N: number, K: number): Promise<Variant> {
   let winner: Variant | null = null;
   let record = Infinity;
-  const [a, b, y] = ['a', 'b', 'y'].map((label, i) => createState(gpu, `tune ${label}`, [i === 0 ? M * K : i === 1 ? K * N : M * N])) as [Tensor, Tensor, Tensor];
+  const [a, b, y] = ['a', 'b', 'y'].map((label, i) => createState(gpu, `tune ${label}`, [i === 0 ? M * K : i === 1 ? K * N : M * N])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const shape = { M, N, K, lda: layout === 'tn' ? M : K, ldb: layout === 'nt' ? K : N, ldy: N };
   for (const v of VARIANTS[layout]) {
     if (!fits(v, layout, shape)) continue;

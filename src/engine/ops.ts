@@ -43,7 +43,12 @@ export function rmsNorm(graph: Graph, x: Tensor, gamma: Tensor, eps: number): Te
   const y = graph.temp('norm', [R, C]);
   const rstd = graph.temp('rstd', [R]);
   const LANES = lanes(graph, C);
-  graph.dispatch('norm/rms_forward', [x, gamma, y, rstd], { overrides: { LANES }, args: { R, C, eps }, grid: rowGrid(R, LANES), cost: 4 * R * C });
+  graph.dispatch('norm/rms_forward', [x, gamma, y, rstd], {
+    overrides: { LANES },
+    args: { R, C, eps },
+    grid: rowGrid(R, LANES),
+    cost: 4 * R * C,
+  });
   graph.onBackward(() => {
     const dy = graph.gradientOf(y);
     const rowsPerPart = Math.max(16, Math.ceil(R / 256));
@@ -197,7 +202,15 @@ export function linearCrossEntropy(graph: Graph, x: Tensor, weight: Tensor, rows
     });
     if (dx) {
       const dw = graph.gradientFor(weight);
-      emitMatmul(graph, 'tn', logits, x, dw.tensor, { M: V, N: C, K: count, lda: ld, ldb: C, ldy: C, bOffset: firstRow * C }, { accumulate: dw.accumulate });
+      emitMatmul(
+        graph,
+        'tn',
+        logits,
+        x,
+        dw.tensor,
+        { M: V, N: C, K: count, lda: ld, ldb: C, ldy: C, bOffset: firstRow * C },
+        { accumulate: dw.accumulate },
+      );
       emitMatmul(graph, 'nn', logits, weight, dx.tensor, { M: count, N: C, K: V, lda: ld, ldb: C, ldy: C, yOffset: firstRow * C });
     }
   }
@@ -225,13 +238,18 @@ export function adamW(graph: Graph, state: AdamWState, rows: Pick<LossRows, 'wei
   const piece = Math.floor(graph.gpu.device.limits.maxStorageBufferBindingSize / 4 / 64) * 64;
   const pieces = Math.ceil(N / piece);
   const perPiece = Math.max(1, Math.min(1024, Math.ceil(N / pieces / 1024)));
-  const part = (t: Tensor, i: number): Tensor => (pieces === 1 ? t : viewState(t, `${t.label}[${i}]`, i * piece, [Math.min(piece, N - i * piece)]));
+  const part = (t: Tensor, i: number): Tensor =>
+    pieces === 1 ? t : viewState(t, `${t.label}[${i}]`, i * piece, [Math.min(piece, N - i * piece)]);
   const P = Math.ceil(perPiece / 64) * 64;
   const sums = graph.input('square sums', [pieces * P]);
   for (let i = 0; i < pieces; i++) {
     const g = part(state.gradients, i);
     const n = g.shape[0] as number;
-    graph.dispatch('optim/square_sums', [g, viewState(sums, 'square sums', i * P, [P])], { args: { N: n, P: perPiece }, grid: P / 64, cost: 2 * n });
+    graph.dispatch('optim/square_sums', [g, viewState(sums, 'square sums', i * P, [P])], {
+      args: { N: n, P: perPiece },
+      grid: P / 64,
+      cost: 2 * n,
+    });
   }
   graph.dispatch('optim/clip_factor', [sums, state.hyper, state.norm], { args: { P: pieces * P }, grid: 1 });
   graph.dispatch('optim/log_step', [rows.weight, rows.logprob, state.norm, state.hyper, state.ring], {

@@ -1,7 +1,7 @@
 // Evaluation of one model on fixed programs: samples judged by the task's verifier (pass@k with bootstrap intervals), when and how well it
 // thinks, and the negative log-likelihood of held-out expert lines under its own thoughts.
 // Promises: the same seed judges every arm on the same programs. Refuses nothing.
-import { BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
+import { type BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
 import type { LlamaModel } from '../model/llama.ts';
 import type { ArmResult } from '../run/events.ts';
@@ -90,10 +90,20 @@ export class Evaluator {
   }
 
   /** One forced rollout of each of a few programs (at most `rows`), with each line's log-probability with and without all thoughts. */
-  async explain(programs: readonly Program[], seed: number, stream: number): Promise<{ trace: LatentTrace; line: Float64Array; plain: Float64Array }[]> {
+  async explain(
+    programs: readonly Program[],
+    seed: number,
+    stream: number,
+  ): Promise<{ trace: LatentTrace; line: Float64Array; plain: Float64Array }[]> {
     const traces = await this.sample(programs, true, seed, stream);
     const withThoughts = await this.scoreLines(traces.map((t) => t.sequence));
-    const plain = traces.map((t) => buildSequence(t.program, t.latents.map(() => null), this.latent.form));
+    const plain = traces.map((t) =>
+      buildSequence(
+        t.program,
+        t.latents.map(() => null),
+        this.latent.form,
+      ),
+    );
     const without = await this.scoreLines(plain);
     return traces.map((trace, b) => ({
       trace,
@@ -142,7 +152,9 @@ function perLine(sequence: Sequence, logprob: Float32Array): Float64Array {
 
 const countTokens = (traces: readonly LatentTrace[]): number => traces.reduce((n, t) => n + t.sequence.ids.length, 0);
 
-function describe(traces: readonly LatentTrace[]): Pick<ArmResult, 'thinkRate' | 'thinkByLine' | 'thoughtsPerProgram' | 'meanDuration' | 'contentRight'> {
+function describe(
+  traces: readonly LatentTrace[],
+): Pick<ArmResult, 'thinkRate' | 'thinkByLine' | 'thoughtsPerProgram' | 'meanDuration' | 'contentRight'> {
   const rates = thinkRates(traces.map((t) => ({ latents: t.latents, truth: t.program.truth })));
   return {
     thinkRate: rates.rate,

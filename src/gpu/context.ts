@@ -71,7 +71,10 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
       },
     });
   } catch (e) {
-    throw new GpuError('missing', `The GPU adapter gave no device (${(e as Error).message}). Close other tabs that use the GPU and try again.`);
+    throw new GpuError(
+      'missing',
+      `The GPU adapter gave no device (${(e as Error).message}). Close other tabs that use the GPU and try again.`,
+    );
   }
 
   let bytes = 0;
@@ -80,14 +83,20 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
   const sizes = new Map<GPUBuffer, number>();
   const pipelines = new Map<string, Promise<Pipeline>>();
   const lost = device.lost.then((info) => {
-    const error = new GpuError('lost', `The GPU device was lost (${info.reason ?? 'unknown'}: ${info.message || 'no message'}). Reload the page to go on; the log is kept.`);
+    const error = new GpuError(
+      'lost',
+      `The GPU device was lost (${info.reason ?? 'unknown'}: ${info.message || 'no message'}). Reload the page to go on; the log is kept.`,
+    );
     if (info.reason !== 'destroyed') pending ??= error;
     return error;
   });
   device.addEventListener('uncapturederror', (e) => {
     const error = (e as GPUUncapturedErrorEvent).error;
     const memory = error instanceof GPUOutOfMemoryError;
-    pending ??= new GpuError(memory ? 'memory' : 'invalid', memory ? 'The GPU is out of memory. Use a smaller batch or a shorter context.' : error.message);
+    pending ??= new GpuError(
+      memory ? 'memory' : 'invalid',
+      memory ? 'The GPU is out of memory. Use a smaller batch or a shorter context.' : error.message,
+    );
   });
 
   const context: GpuContext = {
@@ -100,7 +109,10 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
     createBuffer(label, sizeBytes, usage) {
       const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
       if (size > device.limits.maxBufferSize)
-        throw new GpuError('memory', `${label} needs ${size} bytes in one buffer; this adapter allows ${device.limits.maxBufferSize}. Use a smaller batch or model.`);
+        throw new GpuError(
+          'memory',
+          `${label} needs ${size} bytes in one buffer; this adapter allows ${device.limits.maxBufferSize}. Use a smaller batch or model.`,
+        );
       const buffer = device.createBuffer({ label, size, usage });
       sizes.set(buffer, size);
       bytes += size;
@@ -146,7 +158,11 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
       }
       const invalid = await device.popErrorScope();
       const memory = await device.popErrorScope();
-      if (memory) throw new GpuError('memory', `The GPU is out of memory while making ${what}. Use a smaller batch, a shorter context or a smaller model.`);
+      if (memory)
+        throw new GpuError(
+          'memory',
+          `The GPU is out of memory while making ${what}. Use a smaller batch, a shorter context or a smaller model.`,
+        );
       if (thrown) throw thrown;
       if (invalid) throw new GpuError('invalid', `${what}: ${invalid.message}`);
       return value!;
@@ -163,9 +179,14 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
 
 async function compile(device: GPUDevice, kernel: string, overrides: Record<string, number>): Promise<Pipeline> {
   const source = kernelSource(kernel);
-  for (const name of Object.keys(overrides)) if (!source.overrides.includes(name)) throw new GpuError('invalid', `Kernel ${kernel} has no override ${name}.`);
+  for (const name of Object.keys(overrides))
+    if (!source.overrides.includes(name)) throw new GpuError('invalid', `Kernel ${kernel} has no override ${name}.`);
   const module = device.createShaderModule({ label: kernel, code: source.code });
-  const entries: GPUBindGroupLayoutEntry[] = source.bindings.map((_, i) => ({ binding: i + 1, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'storage' } }));
+  const entries: GPUBindGroupLayoutEntry[] = source.bindings.map((_, i) => ({
+    binding: i + 1,
+    visibility: GPUShaderStage.COMPUTE,
+    buffer: { type: 'storage' },
+  }));
   if (source.args.length) entries.unshift({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform' } });
   const layout = device.createBindGroupLayout({ label: kernel, entries });
   try {

@@ -32,7 +32,8 @@ export function kernelSource(name: string): KernelSource {
   if (hit) return hit;
   const code = resolve(`${name}.wgsl`, new Set(), name, 0);
   const bindings: string[] = [];
-  for (const m of code.matchAll(/@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*read_write>\s*(\w+)/g)) bindings[Number(m[1]) - 1] = m[2] as string;
+  for (const m of code.matchAll(/@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*read_write>\s*(\w+)/g))
+    bindings[Number(m[1]) - 1] = m[2] as string;
   const struct = /struct Args\s*\{([^}]*)\}/.exec(code);
   const args: ArgField[] = [];
   for (const line of (struct?.[1] ?? '').split(',')) {

@@ -8,8 +8,17 @@ export class InputError extends Error {
 export type Options = Record<string, string | boolean | undefined>;
 
 /** `--name value` and `--flag` options of a verb; `flags` take no value. Throws InputError on anything else. */
-export function readOptions(verb: string, argv: readonly string[], values: readonly string[], flags: readonly string[], positionals = 0): { options: Options; rest: string[] } {
-  const options = Object.fromEntries([...values.map((n) => [n, { type: 'string' as const }]), ...flags.map((n) => [n, { type: 'boolean' as const }])]);
+export function readOptions(
+  verb: string,
+  argv: readonly string[],
+  values: readonly string[],
+  flags: readonly string[],
+  positionals = 0,
+): { options: Options; rest: string[] } {
+  const options = Object.fromEntries([
+    ...values.map((n) => [n, { type: 'string' as const }]),
+    ...flags.map((n) => [n, { type: 'boolean' as const }]),
+  ]);
   try {
     const parsed = parseArgs({ args: [...argv], options, allowPositionals: positionals > 0, strict: true });
     if (parsed.positionals.length > positionals) throw new InputError(`${verb} takes no argument "${parsed.positionals[positionals]}".`);
@@ -31,7 +40,9 @@ export function number(options: Options, name: string, limits: { lo: number; hi:
   if (value === undefined && fallback !== undefined) return fallback;
   const n = Number(text(options, name));
   if (!Number.isFinite(n) || n < limits.lo || n > limits.hi || (limits.integer && !Number.isInteger(n)))
-    throw new InputError(`--${name} is "${value}"; it must be ${limits.integer ? 'an integer' : 'a number'} from ${limits.lo} to ${limits.hi}.`);
+    throw new InputError(
+      `--${name} is "${value}"; it must be ${limits.integer ? 'an integer' : 'a number'} from ${limits.lo} to ${limits.hi}.`,
+    );
   return n;
 }
 
@@ -39,7 +50,8 @@ export function number(options: Options, name: string, limits: { lo: number; hi:
 export function tokenIds(value: unknown, where: string, vocabulary: number): number[] {
   if (!Array.isArray(value) || value.length === 0) throw new InputError(`${where} must be a JSON array of at least one token id.`);
   for (const id of value) {
-    if (!Number.isInteger(id) || id < 0 || id >= vocabulary) throw new InputError(`${where} holds ${JSON.stringify(id)}; token ids are integers from 0 to ${vocabulary - 1}.`);
+    if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
+      throw new InputError(`${where} holds ${JSON.stringify(id)}; token ids are integers from 0 to ${vocabulary - 1}.`);
   }
   return value as number[];
 }

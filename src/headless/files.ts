@@ -31,7 +31,9 @@ function fileSource(path: string): ByteSource {
 /** A model folder; a tokenizer in it is optional. Throws InputError with the first thing that is wrong. */
 export async function readModelFolder(dir: string): Promise<DroppedModel> {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) throw new InputError(`--model ${dir} is not a folder.`);
-  const wanted = readdirSync(dir).filter((name) => /\.(json|safetensors|model|txt|jinja|bin|pt|pth|gguf)$/.test(name) && statSync(join(dir, name)).isFile());
+  const wanted = readdirSync(dir).filter(
+    (name) => /\.(json|safetensors|model|txt|jinja|bin|pt|pth|gguf)$/.test(name) && statSync(join(dir, name)).isFile(),
+  );
   const { model, recognised } = await recognise(wanted.map((name) => ({ path: name, source: fileSource(join(dir, name)) })));
   if (model) return model;
   const problem = recognised.problems[0];
@@ -61,7 +63,11 @@ export function readIdLines(path: string, vocabulary: number, longest: number): 
     } catch {
       throw new InputError(`${path}, line ${i + 1} is not JSON.`);
     }
-    const ids = tokenIds(typeof row === 'object' && row !== null && Object.hasOwn(row, 'ids') ? (row as { ids: unknown }).ids : undefined, `${path}, line ${i + 1}: "ids"`, vocabulary);
+    const ids = tokenIds(
+      typeof row === 'object' && row !== null && Object.hasOwn(row, 'ids') ? (row as { ids: unknown }).ids : undefined,
+      `${path}, line ${i + 1}: "ids"`,
+      vocabulary,
+    );
     if (ids.length > longest) throw new InputError(`${path}, line ${i + 1} has ${ids.length} tokens; the model's context is ${longest}.`);
     out.push(ids);
   });

@@ -67,7 +67,12 @@ async function open(): Promise<GpuContext> {
 }
 
 async function generate(argv: string[]): Promise<number> {
-  const { options } = readOptions('generate', argv, ['model', 'prompt', 'prompt-ids', 'max-tokens', 'temperature', 'top-k', 'top-p', 'seed'], ['json']);
+  const { options } = readOptions(
+    'generate',
+    argv,
+    ['model', 'prompt', 'prompt-ids', 'max-tokens', 'temperature', 'top-k', 'top-p', 'seed'],
+    ['json'],
+  );
   const dir = text(options, 'model');
   const request = {
     maxTokens: number(options, 'max-tokens', { lo: 1, hi: 1e6, integer: true }),
@@ -76,7 +81,8 @@ async function generate(argv: string[]): Promise<number> {
     topP: number(options, 'top-p', { lo: 0, hi: 1 }, 1),
     seed: number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 0),
   };
-  if ((options.prompt === undefined) === (options['prompt-ids'] === undefined)) throw new InputError('Give either --prompt TEXT or --prompt-ids ARRAY.');
+  if ((options.prompt === undefined) === (options['prompt-ids'] === undefined))
+    throw new InputError('Give either --prompt TEXT or --prompt-ids ARRAY.');
   const folder = await readModelFolder(dir);
   let prompt: { text: string } | { ids: number[] };
   if (options.prompt !== undefined) prompt = { text: String(options.prompt) };
@@ -131,7 +137,8 @@ async function train(argv: string[]): Promise<number> {
     weightDecay: number(options, 'weight-decay', { lo: 0, hi: 100 }, 0),
     clip: number(options, 'clip', { lo: 0, hi: 1e9 }, 1),
   };
-  if (options.schedule !== undefined && options.schedule !== 'constant') throw new InputError(`--schedule ${options.schedule} is not known; there is "constant".`);
+  if (options.schedule !== undefined && options.schedule !== 'constant')
+    throw new InputError(`--schedule ${options.schedule} is not known; there is "constant".`);
   const seed = number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 0);
   const folder = await readModelFolder(text(options, 'model'));
   const lines = readIdLines(text(options, 'ids'), folder.config.vocabulary, folder.config.maxPositions);
@@ -162,7 +169,8 @@ async function train(argv: string[]): Promise<number> {
 function betas(value: string | boolean | undefined): { beta1: number; beta2: number } {
   const [beta1, beta2, ...more] = value === undefined ? [0.9, 0.999] : String(value).split(',').map(Number);
   const bad = (b: number | undefined): boolean => b === undefined || !(b >= 0 && b < 1);
-  if (bad(beta1) || bad(beta2) || more.length) throw new InputError(`--betas is "${value}"; it must be two numbers from 0 to below 1, such as .9,.999.`);
+  if (bad(beta1) || bad(beta2) || more.length)
+    throw new InputError(`--betas is "${value}"; it must be two numbers from 0 to below 1, such as .9,.999.`);
   return { beta1: beta1 as number, beta2: beta2 as number };
 }
 
@@ -189,7 +197,8 @@ function shuffled(lines: readonly number[][], seed: number): () => number[] {
 
 function builtinTaskOf(options: { task?: string | boolean }): 'recall-lines' | 'pointer-lines' {
   const task = options.task ?? 'recall-lines';
-  if (task !== 'recall-lines' && task !== 'pointer-lines') throw new InputError(`--task ${task} is not built in; there are recall-lines and pointer-lines.`);
+  if (task !== 'recall-lines' && task !== 'pointer-lines')
+    throw new InputError(`--task ${task} is not built in; there are recall-lines and pointer-lines.`);
   return task;
 }
 
@@ -231,7 +240,10 @@ async function run(argv: string[]): Promise<number> {
 
 async function readEmbedded(task: string): Promise<{ config: string; weights: Uint8Array }> {
   const dir = join(ROOT, 'public', 'default', task);
-  return { config: readText(join(dir, 'config.json'), 'The embedded model'), weights: new Uint8Array(readFileSync(join(dir, 'model.safetensors'))) };
+  return {
+    config: readText(join(dir, 'config.json'), 'The embedded model'),
+    weights: new Uint8Array(readFileSync(join(dir, 'model.safetensors'))),
+  };
 }
 
 async function makeDefaultVerb(argv: string[]): Promise<number> {

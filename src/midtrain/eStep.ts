@@ -3,7 +3,7 @@
 // Promises: expert tokens never carry a weight. Source: arXiv 2509.25810; design in src/midtrain/elbo.ts, whose float64 code is the reference.
 import { type Tensor, readTensors, writeTensor } from '../engine/graph.ts';
 import { flatGrid } from '../engine/matmul.ts';
-import { ADAMW_DEFAULTS, BatchPlan, BatchRows, type Optimizer, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
+import { ADAMW_DEFAULTS, type BatchPlan, BatchRows, type Optimizer, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
 import type { LlamaModel } from '../model/llama.ts';
 import { ROLE } from '../tasks/sequence.ts';
@@ -119,8 +119,14 @@ export class EStep {
         args: { N, normalised: settings.lengthNormalised ? 1 : 0 },
         grid: flatGrid(N),
       });
-      graph.dispatch('latent/advantages', [t.reward, t.count, t.advantage], { args: { P, G, L, gamma: settings.gamma }, grid: Math.ceil((P * L) / 64) });
-      graph.dispatch('latent/advantage_scale', [t.advantage, t.count, t.scale], { args: { N, normalise: settings.normalised ? 1 : 0 }, grid: 1 });
+      graph.dispatch('latent/advantages', [t.reward, t.count, t.advantage], {
+        args: { P, G, L, gamma: settings.gamma },
+        grid: Math.ceil((P * L) / 64),
+      });
+      graph.dispatch('latent/advantage_scale', [t.advantage, t.count, t.scale], {
+        args: { N, normalise: settings.normalised ? 1 : 0 },
+        grid: 1,
+      });
       graph.dispatch('latent/policy_weights', [t.rowLine, t.later, t.advantage, t.scale, t.settings, inputs.weight, inputs.entropyWeight], {
         args: { R },
         grid: flatGrid(R),
@@ -152,7 +158,8 @@ export class EStep {
     this.piRows.clear();
     traces.forEach(({ sequence }, b) => {
       this.piRows.setSequence(b, sequence.ids, sequence.pinLo, sequence.pinHi);
-      for (let i = 0; i + 1 < sequence.ids.length; i++) if (sequence.roles[i + 1] === ROLE.line) this.piRows.setRow(b, i, sequence.ids[i + 1] as number, 1);
+      for (let i = 0; i + 1 < sequence.ids.length; i++)
+        if (sequence.roles[i + 1] === ROLE.line) this.piRows.setRow(b, i, sequence.ids[i + 1] as number, 1);
     });
   }
 
@@ -187,7 +194,11 @@ export class EStep {
         const n = b * L + t;
         first[n] = b * T + start - 1;
         count[n] = (trace.written[t] as number[]).length;
-        cost[n] = group.think[n] ? this.settings.c + this.settings.tokenPenalty * (group.latentTokens[n] as number) + (group.capHit[n] ? this.settings.capPenalty : 0) : 0;
+        cost[n] = group.think[n]
+          ? this.settings.c +
+            this.settings.tokenPenalty * (group.latentTokens[n] as number) +
+            (group.capHit[n] ? this.settings.capPenalty : 0)
+          : 0;
       });
       // rows of the policy's own tokens, last to first, so that each knows the entropy of its thought's later rows
       let line = -1;
@@ -249,7 +260,12 @@ export class EStep {
   private policyTrace(traces: readonly LatentTrace[]): PolicyTrace {
     const { P, G, L } = this.shape;
     const N = P * G * L;
-    const out: PolicyTrace = { thinkProbability: new Float64Array(N), decisionLogprob: new Float64Array(N), contentLogprob: new Float64Array(N), contentEntropy: new Float64Array(N) };
+    const out: PolicyTrace = {
+      thinkProbability: new Float64Array(N),
+      decisionLogprob: new Float64Array(N),
+      contentLogprob: new Float64Array(N),
+      contentEntropy: new Float64Array(N),
+    };
     traces.forEach((trace, b) => {
       const { sequence } = trace;
       trace.latents.forEach((_, t) => {

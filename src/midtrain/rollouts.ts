@@ -23,7 +23,10 @@ const CAPPED = 16;
 
 /** forced: every line is the expert's (the E-step); otherwise lines are written where the task says so (RLVR). */
 export function scriptOf(program: Program, forced: boolean): Script {
-  return { prompt: program.prompt, lines: program.lines.map((l) => ({ tokens: l.tokens, sampled: forced ? l.tokens.map(() => false) : l.sampled })) };
+  return {
+    prompt: program.prompt,
+    lines: program.lines.map((l) => ({ tokens: l.tokens, sampled: forced ? l.tokens.map(() => false) : l.sampled })),
+  };
 }
 
 export function readTrace(record: RolloutRecord, row: number, T: number, program: Program, form: LatentForm): LatentTrace {
@@ -32,9 +35,11 @@ export function readTrace(record: RolloutRecord, row: number, T: number, program
   const ids = record.ids.subarray(from, from + length);
   const prompt = program.prompt.length;
   const { latents, written, complete } = parseRollout(ids.subarray(prompt), program, form);
-  if (!complete) throw new Error(`Rollout ${row} ended after ${length} tokens, before its program did; the cache of ${T} tokens is too short.`);
+  if (!complete)
+    throw new Error(`Rollout ${row} ended after ${length} tokens, before its program did; the cache of ${T} tokens is too short.`);
   const sequence = buildSequence(withWritten(program, written), latents, form);
-  if (sequence.ids.length !== length || sequence.ids.some((id, i) => id !== ids[i])) throw new Error(`Rollout ${row} does not read as thoughts and lines.`);
+  if (sequence.ids.length !== length || sequence.ids.some((id, i) => id !== ids[i]))
+    throw new Error(`Rollout ${row} does not read as thoughts and lines.`);
   const lines = program.lines.length;
   const trace: LatentTrace = {
     program,

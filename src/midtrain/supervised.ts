@@ -1,6 +1,14 @@
 // Next-token prediction on sequences: the NTP baseline, the M-step on infused programs, and base training. The loss is the mean over the
 // predicted tokens of the batch. Promises: the same sequences in the same order give the same updates.
-import { ADAMW_DEFAULTS, BatchPlan, BatchRows, type AdamWSettings, type Optimizer, type StepReport, makeTrainPlan } from '../model/batch.ts';
+import {
+  ADAMW_DEFAULTS,
+  type BatchPlan,
+  BatchRows,
+  type AdamWSettings,
+  type Optimizer,
+  type StepReport,
+  makeTrainPlan,
+} from '../model/batch.ts';
 import type { LlamaModel } from '../model/llama.ts';
 import type { Sequence } from '../tasks/sequence.ts';
 import { MODE, type Targets, targetsOf } from '../tasks/targets.ts';
@@ -35,7 +43,12 @@ export class SupervisedTrainer {
     this.rows = new BatchRows(plan.shape.B, plan.shape.T);
   }
 
-  static async make(model: LlamaModel, optimizer: Optimizer, shape: { B: number; T: number; W: number }, form: LatentForm): Promise<SupervisedTrainer> {
+  static async make(
+    model: LlamaModel,
+    optimizer: Optimizer,
+    shape: { B: number; T: number; W: number },
+    form: LatentForm,
+  ): Promise<SupervisedTrainer> {
     return new SupervisedTrainer(await makeTrainPlan(model, optimizer, { ...shape, pinned: shape.W > 0 }), optimizer, form);
   }
 

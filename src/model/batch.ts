@@ -242,7 +242,8 @@ export class Optimizer {
 
   /** Waits and returns the reports of the steps since the last call (call at least every 64 steps). */
   async reports(): Promise<StepReport[]> {
-    if (this.steps - this.reported > RING) throw new ModelError(`${this.steps - this.reported} steps were not read; the ring holds ${RING}.`);
+    if (this.steps - this.reported > RING)
+      throw new ModelError(`${this.steps - this.reported} steps were not read; the ring holds ${RING}.`);
     const [ring] = await readTensors(this.model.gpu, [this.ring]);
     const out: StepReport[] = [];
     for (; this.reported < this.steps; this.reported++) {
@@ -258,7 +259,12 @@ export class Optimizer {
 }
 
 /** Forward, backward and update over a batch. With `lead`, its dispatches come first (the E-step's weights). */
-export async function makeTrainPlan(model: LlamaModel, optimizer: Optimizer, shape: BatchShape, lead?: (graph: Graph, inputs: Inputs) => void): Promise<BatchPlan> {
+export async function makeTrainPlan(
+  model: LlamaModel,
+  optimizer: Optimizer,
+  shape: BatchShape,
+  lead?: (graph: Graph, inputs: Inputs) => void,
+): Promise<BatchPlan> {
   const graph = new Graph(model.gpu, 'train');
   const inputs = makeInputs(graph, model, shape.B, shape.T, shape.pinned, shape.bias ?? 0);
   lead?.(graph, inputs);
@@ -266,7 +272,19 @@ export async function makeTrainPlan(model: LlamaModel, optimizer: Optimizer, sha
   const hidden = model.forward(graph, inputs, shape.B, shape.T, shape.W);
   linearCrossEntropy(graph, hidden, model.head, inputs, true);
   graph.backward();
-  adamW(graph, { parameters: model.arena, gradients: optimizer.gradients, m: optimizer.m, v: optimizer.v, hyper: optimizer.hyper, norm: optimizer.norm, ring: optimizer.ring }, inputs);
+  adamW(
+    graph,
+    {
+      parameters: model.arena,
+      gradients: optimizer.gradients,
+      m: optimizer.m,
+      v: optimizer.v,
+      hyper: optimizer.hyper,
+      norm: optimizer.norm,
+      ring: optimizer.ring,
+    },
+    inputs,
+  );
   return new BatchPlan(model, shape, await graph.compile(), inputs);
 }
 

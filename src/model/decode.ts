@@ -91,7 +91,16 @@ export class Generator {
     this.T = T;
     this.plan = plan;
     this.owned = tensors;
-    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     this.state = { position, current, pinLo, pinHi };
     this.settings = settings;
     this.promptLength = promptLength;
@@ -103,8 +112,26 @@ export class Generator {
   static async make(model: LlamaModel, B: number, T: number, filter: boolean): Promise<Generator> {
     const { gpu } = model;
     const u32 = (label: string, shape: number[]) => createState(gpu, label, shape, 'u32');
-    const tensors = [u32('position', [B]), u32('current', [B]), u32('pinLo', [B]), u32('pinHi', [B]), u32('settings', [8]), u32('prompt length', [B]), u32('ids', [B, T]), createState(gpu, 'logprob', [B, T])];
-    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const tensors = [
+      u32('position', [B]),
+      u32('current', [B]),
+      u32('pinLo', [B]),
+      u32('pinHi', [B]),
+      u32('settings', [8]),
+      u32('prompt length', [B]),
+      u32('ids', [B, T]),
+      createState(gpu, 'logprob', [B, T]),
+    ];
+    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const graph = new Graph(gpu, 'generate');
     const V = model.shape.vocabulary;
     const LANES = lanes(graph, V);
@@ -120,15 +147,23 @@ export class Generator {
   }
 
   /** Generates after each prompt. `onTokens` sees row 0's new ids every few tokens; returning false stops. Throws ModelError on bad prompts. */
-  async generate(prompts: readonly (readonly number[])[], options: SamplingOptions, onTokens?: (ids: number[]) => boolean): Promise<Generated[]> {
+  async generate(
+    prompts: readonly (readonly number[])[],
+    options: SamplingOptions,
+    onTokens?: (ids: number[]) => boolean,
+  ): Promise<Generated[]> {
     const { gpu } = this.model;
     const { B, T } = this;
     if (prompts.length > B) throw new ModelError(`${prompts.length} prompts for a generator of ${B} rows.`);
     const longest = Math.max(...prompts.map((p) => p.length));
     const shortest = Math.min(...prompts.map((p) => p.length));
     if (shortest < 1) throw new ModelError('A prompt is empty; it needs at least one token.');
-    if (longest + options.maxTokens > T) throw new ModelError(`Prompt of ${longest} and ${options.maxTokens} new tokens exceed the context of ${T}. Shorten one of them.`);
-    for (const p of prompts) for (const id of p) if (!(id >= 0 && id < this.model.shape.vocabulary)) throw new ModelError(`Token id ${id} is beyond the vocabulary of ${this.model.shape.vocabulary}.`);
+    if (longest + options.maxTokens > T)
+      throw new ModelError(`Prompt of ${longest} and ${options.maxTokens} new tokens exceed the context of ${T}. Shorten one of them.`);
+    for (const p of prompts)
+      for (const id of p)
+        if (!(id >= 0 && id < this.model.shape.vocabulary))
+          throw new ModelError(`Token id ${id} is beyond the vocabulary of ${this.model.shape.vocabulary}.`);
     const ids = new Uint32Array(B * T);
     const lengths = new Uint32Array(B).fill(1);
     prompts.forEach((p, b) => {
@@ -138,11 +173,16 @@ export class Generator {
     writeTensor(gpu, this.ids, ids);
     writeTensor(gpu, this.promptLength, lengths);
     writeTensor(gpu, this.state.position, new Uint32Array(B));
-    writeTensor(gpu, this.state.current, Uint32Array.from({ length: B }, (_, b) => ids[b * T] as number));
+    writeTensor(
+      gpu,
+      this.state.current,
+      Uint32Array.from({ length: B }, (_, b) => ids[b * T] as number),
+    );
     const bits = new Uint32Array(Float32Array.of(options.temperature, options.topP).buffer);
     writeTensor(gpu, this.settings, Uint32Array.of(options.seed >>> 0, 0, bits[0] as number, options.topK, bits[1] as number, 0, 0, 0));
     const steps = longest + options.maxTokens - 1;
-    const done = (out: Uint32Array, at: number): boolean => prompts.every((p, b) => at >= p.length + options.maxTokens || hasStop(out, b * T + p.length, b * T + at, options.stopIds));
+    const done = (out: Uint32Array, at: number): boolean =>
+      prompts.every((p, b) => at >= p.length + options.maxTokens || hasStop(out, b * T + p.length, b * T + at, options.stopIds));
     let at = 1;
     let shown = prompts[0]?.length ?? 0;
     let read: Float32Array[] = [];
@@ -175,7 +215,8 @@ export class Generator {
   }
 }
 
-const hasStop = (ids: Uint32Array, from: number, to: number, stops: readonly number[]): boolean => stops.length > 0 && ids.subarray(from, to).some((id) => stops.includes(id));
+const hasStop = (ids: Uint32Array, from: number, to: number, stops: readonly number[]): boolean =>
+  stops.length > 0 && ids.subarray(from, to).some((id) => stops.includes(id));
 function cutAtStop(ids: Uint32Array, stops: readonly number[]): number {
   const i = ids.findIndex((id) => stops.includes(id));
   return i < 0 ? ids.length : i + 1;
@@ -222,7 +263,16 @@ export class LatentRollout {
   private readonly role: Tensor;
   private readonly record: Tensor;
 
-  private constructor(model: LlamaModel, B: number, T: number, S: number, stride: number, policy: LatentPolicy, plan: Plan, t: Record<'settings' | 'script' | 'state' | 'ids' | 'role' | 'record', Tensor>) {
+  private constructor(
+    model: LlamaModel,
+    B: number,
+    T: number,
+    S: number,
+    stride: number,
+    policy: LatentPolicy,
+    plan: Plan,
+    t: Record<'settings' | 'script' | 'state' | 'ids' | 'role' | 'record', Tensor>,
+  ) {
     this.model = model;
     this.B = B;
     this.T = T;
@@ -254,13 +304,24 @@ export class LatentRollout {
     const graph = new Graph(gpu, 'rollout');
     const V = model.shape.vocabulary;
     const LANES = lanes(graph, V);
-    traceStep(graph, model, B, T, W, { position: row(0, 'position'), current: row(1, 'current'), pinLo: row(2, 'pinLo'), pinHi: row(3, 'pinHi') }, (logits, rows, firstRow, ld) =>
-      graph.dispatch('latent/policy_sampler', [logits, tensors.settings, tensors.script, tensors.state, tensors.ids, tensors.role, tensors.record], {
-        overrides: { LANES },
-        args: { rows, firstRow, V, ld, T, S, stride },
-        grid: rowGrid(rows, LANES),
-        cost: rows * V * 40,
-      }),
+    traceStep(
+      graph,
+      model,
+      B,
+      T,
+      W,
+      { position: row(0, 'position'), current: row(1, 'current'), pinLo: row(2, 'pinLo'), pinHi: row(3, 'pinHi') },
+      (logits, rows, firstRow, ld) =>
+        graph.dispatch(
+          'latent/policy_sampler',
+          [logits, tensors.settings, tensors.script, tensors.state, tensors.ids, tensors.role, tensors.record],
+          {
+            overrides: { LANES },
+            args: { rows, firstRow, V, ld, T, S, stride },
+            grid: rowGrid(rows, LANES),
+            cost: rows * V * 40,
+          },
+        ),
     );
     return new LatentRollout(model, B, T, S, stride, policy, await graph.compile(), tensors);
   }
@@ -305,13 +366,52 @@ export class LatentRollout {
     const f32 = new Uint32Array(Float32Array.of(bias).buffer)[0] as number;
     const settings =
       form.kind === 'codebook'
-        ? [seed >>> 0, stream >>> 0, 0, form.act, form.think, form.contentLo, form.contentHi, 0xffffffff, 1, symbolLo, symbolHi, f32, 0, 0, 0, 0]
-        : [seed >>> 0, stream >>> 0, 1, 0xffffffff, form.think, 0, this.model.shape.vocabulary, form.contentEnd, form.maxLatentTokens, symbolLo, symbolHi, f32, 0, 0, 0, 0];
+        ? [
+            seed >>> 0,
+            stream >>> 0,
+            0,
+            form.act,
+            form.think,
+            form.contentLo,
+            form.contentHi,
+            0xffffffff,
+            1,
+            symbolLo,
+            symbolHi,
+            f32,
+            0,
+            0,
+            0,
+            0,
+          ]
+        : [
+            seed >>> 0,
+            stream >>> 0,
+            1,
+            0xffffffff,
+            form.think,
+            0,
+            this.model.shape.vocabulary,
+            form.contentEnd,
+            form.maxLatentTokens,
+            symbolLo,
+            symbolHi,
+            f32,
+            0,
+            0,
+            0,
+            0,
+          ];
     writeTensor(gpu, this.settings, Uint32Array.from(settings));
     this.plan.run(Math.min(steps, T) - 1);
     const [a, r, q, s] = await readTensors(gpu, [this.ids, this.role, this.record, this.state]);
     const positions = asUints(s as Float32Array).subarray(0, B);
-    return { ids: asUints(a as Float32Array), role: asUints(r as Float32Array), record: q as Float32Array, lengths: positions.map((p) => p + 1) };
+    return {
+      ids: asUints(a as Float32Array),
+      role: asUints(r as Float32Array),
+      record: q as Float32Array,
+      lengths: positions.map((p) => p + 1),
+    };
   }
 
   destroy(): void {

@@ -58,17 +58,25 @@ export function layoutOf(s: LlamaShape): { blocks: Block[]; size: number; parame
   for (let l = 0; l < s.layers; l++) {
     const p = `model.layers.${l}`;
     single(`${l}.norm1`, `${p}.input_layernorm.weight`, [C]);
-    add(`${l}.qkv`, [(H + 2 * K) * D, C], [
-      { name: `${p}.self_attn.q_proj.weight`, shape: [H * D, C] },
-      { name: `${p}.self_attn.k_proj.weight`, shape: [K * D, C] },
-      { name: `${p}.self_attn.v_proj.weight`, shape: [K * D, C] },
-    ]);
+    add(
+      `${l}.qkv`,
+      [(H + 2 * K) * D, C],
+      [
+        { name: `${p}.self_attn.q_proj.weight`, shape: [H * D, C] },
+        { name: `${p}.self_attn.k_proj.weight`, shape: [K * D, C] },
+        { name: `${p}.self_attn.v_proj.weight`, shape: [K * D, C] },
+      ],
+    );
     single(`${l}.o`, `${p}.self_attn.o_proj.weight`, [C, H * D]);
     single(`${l}.norm2`, `${p}.post_attention_layernorm.weight`, [C]);
-    add(`${l}.gateUp`, [2 * F, C], [
-      { name: `${p}.mlp.gate_proj.weight`, shape: [F, C] },
-      { name: `${p}.mlp.up_proj.weight`, shape: [F, C] },
-    ]);
+    add(
+      `${l}.gateUp`,
+      [2 * F, C],
+      [
+        { name: `${p}.mlp.gate_proj.weight`, shape: [F, C] },
+        { name: `${p}.mlp.up_proj.weight`, shape: [F, C] },
+      ],
+    );
     single(`${l}.down`, `${p}.mlp.down_proj.weight`, [C, F]);
   }
   single('norm', 'model.norm.weight', [C]);
@@ -151,14 +159,18 @@ export class LlamaModel {
         wanted.add(p.name);
         const have = available.get(p.name);
         if (!have) faults.push(`${p.name} is missing`);
-        else if (have.shape.join() !== p.shape.join()) faults.push(`${p.name} is [${have.shape.join(', ')}], config.json says [${p.shape.join(', ')}]`);
+        else if (have.shape.join() !== p.shape.join())
+          faults.push(`${p.name} is [${have.shape.join(', ')}], config.json says [${p.shape.join(', ')}]`);
       }
     }
     for (const name of available.keys()) {
       const tied = this.shape.tieEmbeddings && name === 'lm_head.weight';
       if (!wanted.has(name) && !tied && !name.endsWith('rotary_emb.inv_freq')) faults.push(`${name} is not part of this architecture`);
     }
-    if (faults.length) throw new ModelError(`The weights do not fit config.json: ${faults.slice(0, 6).join('; ')}${faults.length > 6 ? `; and ${faults.length - 6} more` : ''}.`);
+    if (faults.length)
+      throw new ModelError(
+        `The weights do not fit config.json: ${faults.slice(0, 6).join('; ')}${faults.length > 6 ? `; and ${faults.length - 6} more` : ''}.`,
+      );
     for (const b of this.blocks) {
       let at = 0;
       for (const p of b.parts) {

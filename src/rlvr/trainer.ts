@@ -1,7 +1,7 @@
 // RLVR with the Dr. GRPO objective: rollouts of the latent policy, verdicts of the task, one on-policy update. Decisions, thoughts and sampled
 // line tokens carry the rollout's advantage; what the environment wrote carries none.
 // Promises: groups without spread change nothing; the sampler's log-probabilities are compared with the trainer's every step.
-import { ADAMW_DEFAULTS, BatchPlan, BatchRows, type Optimizer, makeTrainPlan } from '../model/batch.ts';
+import { ADAMW_DEFAULTS, type BatchPlan, BatchRows, type Optimizer, makeTrainPlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
 import type { LlamaModel } from '../model/llama.ts';
 import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
@@ -59,7 +59,13 @@ export class RlvrTrainer {
   }
 
   /** One update on `prompts` programs. (seed, stream) names the rollouts' random numbers. */
-  async step(programs: readonly Program[], verify: (program: Program, written: number[][]) => Verdict, lr: number, seed: number, stream: number): Promise<RlvrResult> {
+  async step(
+    programs: readonly Program[],
+    verify: (program: Program, written: number[][]) => Verdict,
+    lr: number,
+    seed: number,
+    stream: number,
+  ): Promise<RlvrResult> {
     const { prompts, group, T } = this.shape;
     if (programs.length !== prompts) throw new RangeError(`${programs.length} programs for RLVR steps of ${prompts}.`);
     const all = programs.flatMap((p) => new Array<Program>(group).fill(p));
@@ -73,7 +79,9 @@ export class RlvrTrainer {
     const rewards = verdicts.map((v) => v.reward);
     const advantages = drgrpoAdvantages(rewards, group);
     this.rows.clear();
-    const targets = traces.map(({ sequence }) => targetsOf(sequence, 'policy-rlvr', { latent: this.latent.form, symbolLo: this.latent.symbolLo, symbolHi: this.latent.symbolHi }));
+    const targets = traces.map(({ sequence }) =>
+      targetsOf(sequence, 'policy-rlvr', { latent: this.latent.form, symbolLo: this.latent.symbolLo, symbolHi: this.latent.symbolHi }),
+    );
     let tokens = 0;
     traces.forEach(({ sequence }, b) => {
       tokens += sequence.ids.length;

@@ -46,7 +46,9 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
   if (!('maxTokens' in task)) {
     const builtin = builtinTask(task.kind);
     if (builtin.tokens.length !== vocabulary)
-      throw new RecipeError(`${task.kind} writes ${builtin.tokens.length} symbols; this model's vocabulary is ${vocabulary}. Set model to "embedded".`);
+      throw new RecipeError(
+        `${task.kind} writes ${builtin.tokens.length} symbols; this model's vocabulary is ${vocabulary}. Set model to "embedded".`,
+      );
     const text = (ids: readonly number[]): string => ids.map((id) => builtin.tokens[id] ?? '?').join(' ');
     return {
       form: builtin.latent,
@@ -70,7 +72,9 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
   if (!dataset) throw new RecipeError(`A ${task.kind} task needs a dataset. Drop a JSONL or text file.`);
   const options = { maxTokens: task.maxTokens, heldOut: task.heldOut, maxRows: task.maxRows };
   const code = 'promptField' in task;
-  const form: LatentForm = code ? textLatentForm(tokenizer, recipe.ra3.maxLatentTokens) : { kind: 'text', think: vocabulary, contentEnd: vocabulary, maxLatentTokens: 1 };
+  const form: LatentForm = code
+    ? textLatentForm(tokenizer, recipe.ra3.maxLatentTokens)
+    : { kind: 'text', think: vocabulary, contentEnd: vocabulary, maxLatentTokens: 1 };
   const set: ProgramSet = code
     ? codePrograms(
         dataset.rows.map((row) => ({ prompt: field(row, task.promptField), solution: field(row, task.solutionField) })),
@@ -88,13 +92,17 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
   const train = set.train.filter(fits);
   const heldOut = set.heldOut.filter(fits);
   const withoutRoom = set.train.length + set.heldOut.length - train.length - heldOut.length;
-  if (train.length === 0) throw new RecipeError(`No program of the dataset fits ${task.maxTokens} tokens with its thoughts. Raise maxTokens or lower maxLatentTokens.`);
+  if (train.length === 0)
+    throw new RecipeError(
+      `No program of the dataset fits ${task.maxTokens} tokens with its thoughts. Raise maxTokens or lower maxLatentTokens.`,
+    );
   const all = [...train, ...heldOut];
   const scriptLength = (p: Program): number => p.prompt.length + p.lines.reduce((n, l) => n + l.tokens.length, 0);
   const notices = [
     `${set.rows} rows: ${train.length} programs to train on, ${heldOut.length} held out, ${set.droppedLong + withoutRoom} too long for ${task.maxTokens} tokens, ${set.droppedEmpty} empty.`,
   ];
-  if (set.commentLinesRemoved) notices.push(`${set.commentLinesRemoved} comment lines were taken out of the solutions: they would read as thoughts.`);
+  if (set.commentLinesRemoved)
+    notices.push(`${set.commentLinesRemoved} comment lines were taken out of the solutions: they would read as thoughts.`);
   return {
     form,
     window: 0,

@@ -23,14 +23,22 @@ export interface GeneratedText {
   logprobs: number[];
 }
 
-export async function generateText(gpu: GpuContext, folder: DroppedModel, request: TextRequest, onText?: (text: string) => void): Promise<GeneratedText> {
+export async function generateText(
+  gpu: GpuContext,
+  folder: DroppedModel,
+  request: TextRequest,
+  onText?: (text: string) => void,
+): Promise<GeneratedText> {
   const { tokenizer, config } = folder;
   let ids: readonly number[];
   if ('ids' in request.prompt) ids = request.prompt.ids;
   else if (tokenizer) ids = tokenizer.encode(request.prompt.text, { addBos: true });
   else throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
   const need = ids.length + request.maxTokens;
-  if (need > config.maxPositions) throw new ModelError(`A prompt of ${ids.length} tokens and ${request.maxTokens} new ones exceed the context of ${config.maxPositions}. Shorten one of them.`);
+  if (need > config.maxPositions)
+    throw new ModelError(
+      `A prompt of ${ids.length} tokens and ${request.maxTokens} new ones exceed the context of ${config.maxPositions}. Shorten one of them.`,
+    );
   const model = await loadFolder(gpu, folder);
   let generator: Generator | null = null;
   try {
@@ -38,7 +46,14 @@ export async function generateText(gpu: GpuContext, folder: DroppedModel, reques
     generator = await Generator.make(model, 1, need, filter);
     const shown: number[] = [];
     const said = { length: 0 };
-    const options = { maxTokens: request.maxTokens, temperature: request.temperature, topK: request.topK, topP: request.topP, seed: request.seed, stopIds: config.eosIds };
+    const options = {
+      maxTokens: request.maxTokens,
+      temperature: request.temperature,
+      topK: request.topK,
+      topP: request.topP,
+      seed: request.seed,
+      stopIds: config.eosIds,
+    };
     const [result] = await generator.generate([ids], options, (more) => {
       shown.push(...more);
       if (onText && tokenizer) {

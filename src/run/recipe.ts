@@ -29,7 +29,13 @@ export const RecipeSchema = v.strictObject({
       maxRows: positive(1e6),
     }),
     /** Plain text or one JSONL field, for next-token prediction alone. */
-    v.strictObject({ kind: v.literal('text'), field: v.pipe(v.string(), v.maxLength(200)), maxTokens: positive(8192), heldOut: real(0, 0.9), maxRows: positive(1e6) }),
+    v.strictObject({
+      kind: v.literal('text'),
+      field: v.pipe(v.string(), v.maxLength(200)),
+      maxTokens: positive(8192),
+      heldOut: real(0, 0.9),
+      maxRows: positive(1e6),
+    }),
   ]),
   arms: v.pipe(v.array(v.picklist(ARMS)), v.minLength(1), v.maxLength(3)),
   ra3: v.strictObject({
@@ -56,7 +62,13 @@ export const RecipeSchema = v.strictObject({
     m: supervised,
   }),
   ntp: supervised,
-  rlvr: v.strictObject({ preset: v.picklist(['drgrpo']), steps: count(1e5), prompts: positive(1024), group: positive(128), lr: real(0, 1) }),
+  rlvr: v.strictObject({
+    preset: v.picklist(['drgrpo']),
+    steps: count(1e5),
+    prompts: positive(1024),
+    group: positive(128),
+    lr: real(0, 1),
+  }),
   evaluate: v.strictObject({ prompts: positive(16384), samples: positive(512) }),
 });
 

@@ -16,7 +16,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { buildSequence, type Sequence } from '../tasks/sequence.ts';
 import { makeRng } from '../tasks/rng.ts';
 import type { Program, Rng } from '../tasks/task.ts';
-import { RunControl, Stopped } from './control.ts';
+import { type RunControl, Stopped } from './control.ts';
 import { type Corpus, logLatents } from './corpus.ts';
 import type { ArmResult, Metrics, Phase, RunEvent, RunSummary, StageRef } from './events.ts';
 import type { Arm, Recipe } from './recipe.ts';
@@ -45,7 +45,9 @@ export interface RunOutcome {
 }
 
 /** Streams of random numbers by purpose: no purpose sees another's. */
-const STREAM = { ntp: 1, eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
+const STREAM = { eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
+/** Penalties from here on leave a thought no prior probability in double precision: alpha is 1. */
+const RULED_OUT = 745;
 const SHOWN_PROGRAMS = 6;
 /** Rows of the small evaluator: the shown programs, and the sample that a think-rate floor is set by. */
 const EXPLAINED = 8;
@@ -103,7 +105,11 @@ class Run {
     let error: string | null = null;
     try {
       const variants = await tuneMatmul(gpu);
-      this.i.emit({ type: 'notice', level: 'info', message: `Matmul kernels chosen by measuring: ${[...variants].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.` });
+      this.i.emit({
+        type: 'notice',
+        level: 'info',
+        message: `Matmul kernels chosen by measuring: ${[...variants].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.`,
+      });
       await this.i.load(this.base);
       await this.work();
     } catch (e) {
@@ -202,18 +208,27 @@ class Run {
     const clean: Metrics = {};
     for (const [k, v] of Object.entries(values)) clean[k] = v !== null && Number.isFinite(v) ? v : null;
     for (const [k, v] of Object.entries(values))
-      if (v !== null && !Number.isFinite(v)) this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
+      if (v !== null && !Number.isFinite(v))
+        this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
     this.i.emit({ type: 'metrics', step, values: clean, ...ref });
   }
 
   private async evaluatorOf(): Promise<Evaluator> {
     const { corpus } = this.i;
-    this.evaluator ??= await Evaluator.make(this.policy, { rows: this.evaluationRows, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    this.evaluator ??= await Evaluator.make(
+      this.policy,
+      { rows: this.evaluationRows, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window },
+      this.latent(),
+    );
     return this.evaluator;
   }
   private async explainerOf(): Promise<Evaluator> {
     const { corpus } = this.i;
-    this.explainer ??= await Evaluator.make(this.policy, { rows: EXPLAINED, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    this.explainer ??= await Evaluator.make(
+      this.policy,
+      { rows: EXPLAINED, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window },
+      this.latent(),
+    );
     return this.explainer;
   }
 
@@ -252,18 +267,31 @@ class Run {
 
   private async supervised(ref: StageRef, settings: Recipe['ntp'], draw: (count: number) => Sequence[]): Promise<void> {
     const { corpus } = this.i;
-    const trainer = await SupervisedTrainer.make(this.policy, this.optimizer, { B: settings.batch, T: corpus.maxTokens, W: corpus.window }, corpus.form);
+    const trainer = await SupervisedTrainer.make(
+      this.policy,
+      this.optimizer,
+      { B: settings.batch, T: corpus.maxTokens, W: corpus.window },
+      corpus.form,
+    );
     try {
       this.optimizer.reset();
       await this.inStage(ref, async (report) => {
         let since = performance.now();
         let tokens = 0;
         for (let step = 0; step < settings.steps; step++) {
-          tokens += trainer.step(draw(settings.batch), { lr: warmUpAndDecay(settings.lr, step, settings.steps), weightDecay: settings.weightDecay });
+          tokens += trainer.step(draw(settings.batch), {
+            lr: warmUpAndDecay(settings.lr, step, settings.steps),
+            weightDecay: settings.weightDecay,
+          });
           if ((step + 1) % 5 === 0 || step + 1 === settings.steps) {
             const reports = await trainer.reports();
             const now = performance.now();
-            for (const r of reports) this.metrics(ref, r.step, { 'loss/nll': r.loss, 'grad/norm': r.gradNorm, tok_per_s: r === reports.at(-1) ? tokens / ((now - since) / 1000) : null });
+            for (const r of reports)
+              this.metrics(ref, r.step, {
+                'loss/nll': r.loss,
+                'grad/norm': r.gradNorm,
+                tok_per_s: r === reports.at(-1) ? tokens / ((now - since) / 1000) : null,
+              });
             this.tokens += tokens;
             tokens = 0;
             since = now;
@@ -287,8 +315,12 @@ class Run {
   private async ntp(): Promise<void> {
     const { recipe, corpus } = this.i;
     this.policy.copyFrom(this.base);
-    const rng = this.rng('ntp');
-    await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, (count) => corpus.train(rng, count).map((p) => this.plain(p)));
+    // the same programs in the same order as the first M-step's: what differs is the thoughts alone
+    const rng = this.rng('mStep', 1);
+    const pool = corpus.train(this.rng('infuse', 1), recipe.ra3.infuse).map((p) => this.plain(p));
+    await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, (count) =>
+      Array.from({ length: count }, () => pool[rng.int(pool.length)] as Sequence),
+    );
     this.keep('ntp', this.policy);
   }
 
@@ -300,11 +332,15 @@ class Run {
       pi.copyFrom(this.base);
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
         this.policy.copyFrom(pi);
-        const pool = await this.eStepAndInfuse(pi, iteration);
+        const sequences =
+          ra3.c >= RULED_OUT && ra3.kl === 'penalty'
+            ? this.allAct(iteration)
+            : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
         this.policy.copyFrom(pi);
         const rng = this.rng('mStep', iteration);
-        const sequences = pool.map((t) => t.sequence);
-        await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, (count) => Array.from({ length: count }, () => sequences[rng.int(sequences.length)] as Sequence));
+        await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, (count) =>
+          Array.from({ length: count }, () => sequences[rng.int(sequences.length)] as Sequence),
+        );
         pi.copyFrom(this.policy);
         await this.showTraces({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps);
       }
@@ -312,6 +348,18 @@ class Run {
     } finally {
       pi.destroy();
     }
+  }
+
+  /** The limit c -> infinity (alpha -> 1): the prior has no mass on thoughts, q is act everywhere and the E-step has nothing to learn. */
+  private allAct(iteration: number): Sequence[] {
+    const { recipe, corpus } = this.i;
+    if (iteration === 1)
+      this.i.emit({
+        type: 'notice',
+        level: 'info',
+        message: `c = ${recipe.ra3.c} rules thoughts out: RA3 is next-token prediction here, and its E-step is left out.`,
+      });
+    return corpus.train(this.rng('infuse', iteration), recipe.ra3.infuse).map((p) => this.plain(p));
   }
 
   private async eStepAndInfuse(pi: LlamaModel, iteration: number): Promise<LatentTrace[]> {
@@ -330,7 +378,12 @@ class Run {
       await this.inStage(ref, async (report) => {
         await this.showTraces(ref, 0);
         for (let step = 0; step < ra3.eSteps; step++) {
-          const { metrics, tokens } = await eStep.step(corpus.train(rng, ra3.programs), ra3.lr, seed, this.stream('eStep', iteration, 'ra3', step));
+          const { metrics, tokens } = await eStep.step(
+            corpus.train(rng, ra3.programs),
+            ra3.lr,
+            seed,
+            this.stream('eStep', iteration, 'ra3', step),
+          );
           this.tokens += tokens;
           this.metrics(ref, step + 1, metrics);
           if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.showTraces(ref, step + 1);
@@ -395,7 +448,12 @@ class Run {
     if (!model || !verify) return;
     this.policy.copyFrom(model);
     this.optimizer.reset();
-    const trainer = await RlvrTrainer.make(this.policy, this.optimizer, { prompts, group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window }, this.latent());
+    const trainer = await RlvrTrainer.make(
+      this.policy,
+      this.optimizer,
+      { prompts, group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window },
+      this.latent(),
+    );
     try {
       const ref: StageRef = { stage: 'rlvr', arm };
       const rng = this.rng('rlvr'); // the same prompts for every arm
@@ -403,12 +461,23 @@ class Run {
       await this.inStage(ref, async (report) => {
         for (let step = 0; step < steps; step++) {
           const t0 = performance.now();
-          const { metrics, rollouts, tokens } = await trainer.step(corpus.train(rng, prompts), verify, lr, recipe.seed, this.stream('rlvr', 0, arm, step));
+          const { metrics, rollouts, tokens } = await trainer.step(
+            corpus.train(rng, prompts),
+            verify,
+            lr,
+            recipe.seed,
+            this.stream('rlvr', 0, arm, step),
+          );
           this.tokens += tokens;
           this.metrics(ref, step + 1, { ...metrics, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
           this.compareLogprobs(arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
           if (step % every === 0 || step + 1 === steps)
-            this.i.emit({ type: 'rollouts', step: step + 1, groups: [0, 1].filter((g) => g < prompts).map((g) => showGroup(corpus, rollouts.slice(g * group, (g + 1) * group))), ...ref });
+            this.i.emit({
+              type: 'rollouts',
+              step: step + 1,
+              groups: [0, 1].filter((g) => g < prompts).map((g) => showGroup(corpus, rollouts.slice(g * group, (g + 1) * group))),
+              ...ref,
+            });
           await report(step + 1);
         }
       });
@@ -419,8 +488,16 @@ class Run {
   }
 
   private compareLogprobs(arm: Arm, step: number, diff: number): void {
-    if (diff > LOGP_DIFF_STOP) throw new Error(`RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability (limit ${LOGP_DIFF_STOP}). The run was stopped; please report the adapter.`);
-    if (diff > LOGP_DIFF_WARN) this.i.emit({ type: 'notice', level: 'warning', message: `RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability.` });
+    if (diff > LOGP_DIFF_STOP)
+      throw new Error(
+        `RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability (limit ${LOGP_DIFF_STOP}). The run was stopped; please report the adapter.`,
+      );
+    if (diff > LOGP_DIFF_WARN)
+      this.i.emit({
+        type: 'notice',
+        level: 'warning',
+        message: `RLVR of ${arm}, step ${step}: sampler and trainer differ by ${diff} nats in a token's log-probability.`,
+      });
   }
 
   private destroy(): void {
@@ -431,7 +508,8 @@ class Run {
   }
 }
 
-const sameStage = (a: StageRef, b: StageRef): boolean => a.stage === b.stage && a.arm === b.arm && a.iteration === b.iteration && a.phase === b.phase;
+const sameStage = (a: StageRef, b: StageRef): boolean =>
+  a.stage === b.stage && a.arm === b.arm && a.iteration === b.iteration && a.phase === b.phase;
 
 function runId(recipe: Recipe): string {
   return `${recipe.name.replace(/[^a-zA-Z0-9]+/g, '-').toLowerCase()}-${recipe.seed}`;

@@ -21,7 +21,13 @@ export interface EmbeddedFiles {
 
 export async function embeddedModel(files: EmbeddedFiles): Promise<FolderModel> {
   const config = parseLlamaConfig(files.config);
-  return { name: 'embedded', config, safetensors: await readSafetensors(fromBytes('model.safetensors', files.weights)), tokenizer: null, tokenizerFiles: new Map() };
+  return {
+    name: 'embedded',
+    config,
+    safetensors: await readSafetensors(fromBytes('model.safetensors', files.weights)),
+    tokenizer: null,
+    tokenizerFiles: new Map(),
+  };
 }
 
 /** Loads a folder's weights into a new model on the GPU. Throws when they do not fit config.json. */
@@ -60,19 +66,29 @@ export class Session {
   }
 
   /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
-  async run(recipe: Recipe, embedded: (task: 'recall-lines' | 'pointer-lines') => Promise<EmbeddedFiles>, emit: (event: RunEvent) => void): Promise<RunSummary> {
+  async run(
+    recipe: Recipe,
+    embedded: (task: 'recall-lines' | 'pointer-lines') => Promise<EmbeddedFiles>,
+    emit: (event: RunEvent) => void,
+  ): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
     const { kind } = recipe.task;
     const builtIn = kind === 'recall-lines' || kind === 'pointer-lines';
-    if (recipe.model === 'embedded' && !builtIn) throw new RecipeError(`The embedded model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
-    if (recipe.model === 'dropped' && !this.model) throw new RecipeError('The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.');
+    if (recipe.model === 'embedded' && !builtIn)
+      throw new RecipeError(`The embedded model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
+    if (recipe.model === 'dropped' && !this.model)
+      throw new RecipeError(
+        'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
+      );
     const control = new RunControl();
     this.control.current = control;
     try {
       const folder = recipe.model === 'dropped' ? (this.model as FolderModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
       const corpus = makeCorpus(recipe, folder.config.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
       if (corpus.maxTokens > folder.config.maxPositions)
-        throw new RecipeError(`The task needs ${corpus.maxTokens} positions; the model has ${folder.config.maxPositions}. Lower maxTokens.`);
+        throw new RecipeError(
+          `The task needs ${corpus.maxTokens} positions; the model has ${folder.config.maxPositions}. Lower maxTokens.`,
+        );
       this.events = [];
       this.arms = new Map();
       this.recipe = recipe;
@@ -95,7 +111,10 @@ export class Session {
         .map((t) =>
           JSON.stringify({
             prompt: corpus.text(t.program.prompt),
-            lines: t.program.lines.map((l, i) => ({ thought: t.latents[i] ? corpus.text(t.latents[i] as number[]) : null, text: corpus.text(l.tokens) })),
+            lines: t.program.lines.map((l, i) => ({
+              thought: t.latents[i] ? corpus.text(t.latents[i] as number[]) : null,
+              text: corpus.text(l.tokens),
+            })),
             ids: [...t.sequence.ids],
           }),
         )
@@ -136,4 +155,3 @@ export class Session {
     return files;
   }
 }
-

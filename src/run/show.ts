@@ -8,7 +8,10 @@ import type { ShownGroup, ShownToken, ShownTrace } from './events.ts';
 
 const round = (x: number): number => (Number.isFinite(x) ? Math.round(x * 1e4) / 1e4 : x);
 
-export function showTrace(corpus: Corpus, { trace, line, plain }: { trace: LatentTrace; line: Float64Array; plain: Float64Array }): ShownTrace {
+export function showTrace(
+  corpus: Corpus,
+  { trace, line, plain }: { trace: LatentTrace; line: Float64Array; plain: Float64Array },
+): ShownTrace {
   return {
     prompt: corpus.text(trace.program.prompt),
     lines: trace.program.lines.map((own, t) => {
@@ -27,7 +30,13 @@ export function showTrace(corpus: Corpus, { trace, line, plain }: { trace: Laten
   };
 }
 
-const NAMES: Record<number, ShownToken['role']> = { [ROLE.prompt]: 'prompt', [ROLE.decision]: 'decision', [ROLE.think]: 'decision', [ROLE.content]: 'thought', [ROLE.contentEnd]: 'thought' };
+const NAMES: Record<number, ShownToken['role']> = {
+  [ROLE.prompt]: 'prompt',
+  [ROLE.decision]: 'decision',
+  [ROLE.think]: 'decision',
+  [ROLE.content]: 'thought',
+  [ROLE.contentEnd]: 'thought',
+};
 
 export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[]): ShownGroup {
   return {

@@ -39,10 +39,17 @@ function sessionOf(): Promise<Session> {
 }
 
 async function openBrowserGpu(): Promise<GpuContext> {
-  if (!('gpu' in navigator)) throw new GpuError('missing', 'This browser has no WebGPU. Use Chrome 121 or later on a machine with a graphics driver; recorded runs still play here.');
+  if (!('gpu' in navigator))
+    throw new GpuError(
+      'missing',
+      'This browser has no WebGPU. Use Chrome 121 or later on a machine with a graphics driver; recorded runs still play here.',
+    );
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter)
-    throw new GpuError('missing', 'WebGPU is there, but gives no adapter. Update the graphics driver or turn on hardware acceleration in the browser settings; recorded runs still play here.');
+    throw new GpuError(
+      'missing',
+      'WebGPU is there, but gives no adapter. Update the graphics driver or turn on hardware acceleration in the browser settings; recorded runs still play here.',
+    );
   return openGpu(adapter);
 }
 
@@ -52,7 +59,10 @@ async function embedded(task: string): Promise<EmbeddedFiles> {
     if (!response.ok) throw new Error(`The embedded model's ${name} could not be read (HTTP ${response.status}). Build the page again.`);
     return response;
   };
-  const [config, weights] = await Promise.all([read('config.json').then((r) => r.text()), read('model.safetensors').then((r) => r.arrayBuffer())]);
+  const [config, weights] = await Promise.all([
+    read('config.json').then((r) => r.text()),
+    read('model.safetensors').then((r) => r.arrayBuffer()),
+  ]);
   return { config, weights: new Uint8Array(weights) };
 }
 
@@ -79,7 +89,9 @@ const api: LabApi = {
   },
 
   drop: plain(async (files) => {
-    const { recognised, recipeText, model, dataset } = await recognise(files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })));
+    const { recognised, recipeText, model, dataset } = await recognise(
+      files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })),
+    );
     const problems = [...recognised.problems];
     let recipe = null;
     if (recipeText !== null) {
