@@ -39,7 +39,10 @@ function settingsOf({ seed, stream, form, symbolLo, symbolHi, bias }: PolicySett
 function scriptOf(programs: readonly Program[], S: number): Uint32Array {
   const out = new Uint32Array(programs.length * S * 2);
   programs.forEach(({ prompt, lines }, b) => {
-    const slots = [...prompt.map((id) => [id, 4]), ...lines.flatMap((l) => l.tokens.map((id, j) => [id, (l.sampled[j] ? 1 : 0) | (j === 0 ? 2 : 0)]))];
+    const slots = [
+      ...prompt.map((id) => [id, 4]),
+      ...lines.flatMap((l) => l.tokens.map((id, j) => [id, (l.sampled[j] ? 1 : 0) | (j === 0 ? 2 : 0)])),
+    ];
     slots.at(-1)![1]! |= 8;
     out.set(slots.flat(), b * S * 2);
   });
@@ -82,7 +85,8 @@ async function walk(
   const at = (position: number, b: number): Float64Array => logits.subarray((position * B + b) * V, (position * B + b + 1) * V);
   if (form.kind === 'text') {
     // often a thought, often one that ends by itself
-    for (let i = 0; i < T * B; i++) for (const id of [form.think, form.contentEnd]) logits[i * V + id] = Math.fround(logits[i * V + id]! + 2.5);
+    for (let i = 0; i < T * B; i++)
+      for (const id of [form.think, form.contentEnd]) logits[i * V + id] = Math.fround(logits[i * V + id]! + 2.5);
   }
   const expected = programs.map((p, b) => policyRollout(p, b, T, (i) => at(i, b), policy));
 
@@ -419,7 +423,11 @@ export const cases: KernelCase[] = [
         expectClose(`${what}, entropy weight`, weights.entropyWeight!.floats, wanted.entropyWeight);
         check(expert.length > 0, `${what}: no expert rows.`);
         for (const name of ['weight', 'entropyWeight'] as const) {
-          expectSame(`${what}, ${name} of expert rows`, expert.map((row) => weights[name]!.floats[row]!), new Float64Array(expert.length));
+          expectSame(
+            `${what}, ${name} of expert rows`,
+            expert.map((row) => weights[name]!.floats[row]!),
+            new Float64Array(expert.length),
+          );
         }
       }
     },

@@ -61,7 +61,16 @@ async function multiply(gpu: GpuContext, layout: Layout, t: Table, force?: strin
   const [result] = await download(gpu, [tensors.y]);
   plan.destroy();
   for (const tensor of Object.values(tensors)) freeState(gpu, tensor);
-  const whole = before(strided(expected.map((v, i) => v + (plus?.[i] ?? 0)), t.M, t.N, ldy, UNTOUCHED), ldy);
+  const whole = before(
+    strided(
+      expected.map((v, i) => v + (plus?.[i] ?? 0)),
+      t.M,
+      t.N,
+      ldy,
+      UNTOUCHED,
+    ),
+    ldy,
+  );
   expectClose(`${layout} ${force ?? 'chosen'} ${JSON.stringify(t)}`, result!.floats, whole, 1e-7);
   // The sentinels dwarf the sums, so the sums are compared by themselves too.
   const inside = (x: ArrayLike<number>): number[] =>
