@@ -15,7 +15,12 @@ export function contentSecurityPolicy(): Plugin {
 }
 
 /** What every built page shares: the policy allows no inline script, style or data: script. */
-export const pageBuild: BuildEnvironmentOptions = { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } };
+export const pageBuild: BuildEnvironmentOptions = {
+  target: 'es2023',
+  assetsInlineLimit: 0,
+  modulePreload: { polyfill: false },
+  chunkSizeWarningLimit: 2000,
+};
 
 export default defineConfig({
   base: './',

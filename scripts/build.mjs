@@ -60,7 +60,15 @@ async function ensureBuilt(name, dir, sources, make) {
     if (isCurrent()) return;
     process.stderr.write(`Building ${name === 'page' ? 'the page' : 'the command line'} ...\n`);
     const part = join(dirname(dir), `.${name}.part`);
-    await make(part);
+    // Libraries are built for use whatever the caller (a test, say) is run as.
+    const before = process.env.NODE_ENV;
+    process.env.NODE_ENV = 'production';
+    try {
+      await make(part);
+    } finally {
+      if (before === undefined) delete process.env.NODE_ENV;
+      else process.env.NODE_ENV = before;
+    }
     writeFileSync(join(part, '.built-from'), hash);
     rmSync(dir, { recursive: true, force: true });
     renameSync(part, dir);

@@ -46,8 +46,8 @@ async function main() {
   await ensurePage();
   if (values.headless) {
     await ensureHeadless();
-    const { runHeadless } = await import(pathToFileURL(join(HEADLESS_DIR, 'driver.js')).href);
-    return runHeadless({ preset, task, out: values.out ?? `run-${preset}` });
+    const { presetRecipe, runHeadless } = await import(pathToFileURL(join(HEADLESS_DIR, 'driver.js')).href);
+    return runHeadless({ recipe: presetRecipe(task, preset), out: values.out ?? `run-${preset}` });
   }
   const { url } = await serve({ dir: PAGE_DIR, port });
   process.stdout.write(`RA3 Lab is at ${url} (Ctrl+C ends it)\n`);

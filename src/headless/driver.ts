@@ -1,4 +1,4 @@
-// Runs a built-in preset in a real headless browser, through the same page code and worker as a person's tab: progress on stderr, the run
+// Runs a recipe of a built-in task in a real headless browser, through the same page code and worker as a person's tab: progress on stderr, the run
 // bundle into a folder, the closing table on stdout. Refuses to call a run that did not finish a success.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
@@ -9,12 +9,14 @@ import { PAGE_DIR } from '../../scripts/paths.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import type { RunEvent, RunSummary } from '../run/events.ts';
 import { presetRecipe } from '../run/presets.ts';
+import type { Recipe } from '../run/recipe.ts';
 import { ProgressDisplay } from './progress.ts';
 import { summaryTable } from './summaryTable.ts';
 
+export { presetRecipe };
+
 export interface HeadlessOptions {
-  task: 'recall-lines' | 'pointer-lines';
-  preset: 'quick' | 'full';
+  recipe: Recipe;
   /** Folder for the bundle, made when missing. */
   out: string;
 }
@@ -22,7 +24,7 @@ export interface HeadlessOptions {
 const CHUNK_BYTES = 1 << 20;
 
 /** Returns the exit code: 0 when the run finished and its bundle is written. */
-export async function runHeadless({ task, preset, out }: HeadlessOptions): Promise<number> {
+export async function runHeadless({ recipe, out }: HeadlessOptions): Promise<number> {
   const dir = resolve(out);
   mkdirSync(dir, { recursive: true });
   const server = await serve({ dir: PAGE_DIR, port: 0 });
@@ -38,7 +40,7 @@ export async function runHeadless({ task, preset, out }: HeadlessOptions): Promi
         display.show(event);
       }
     });
-    await Promise.race([failureOf(page), runOn(page, `${server.url}headless.html`, presetRecipe(task, preset))]);
+    await Promise.race([failureOf(page), runOn(page, `${server.url}headless.html`, recipe)]);
     const summary = closingSummary(events);
     const files = await fetchBundle(page, dir);
     process.stdout.write(`${summaryTable(summary)}\n`);
@@ -64,7 +66,7 @@ function plainMessage(error: unknown): string {
     .replace(/\n\s+at [\s\S]*$/, '');
 }
 
-async function runOn(page: Page, url: string, recipe: ReturnType<typeof presetRecipe>): Promise<void> {
+async function runOn(page: Page, url: string, recipe: Recipe): Promise<void> {
   await page.goto(url);
   await page.waitForFunction(() => typeof window.runLab === 'function', undefined, { timeout: 30_000 });
   await page.evaluate((given) => window.runLab(given), recipe);
