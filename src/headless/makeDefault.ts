@@ -20,7 +20,7 @@ export async function makeDefault(
   report: (line: { step: number; loss: number; gradNorm: number }) => void,
 ): Promise<Map<string, Uint8Array>> {
   const task = builtinTask(id);
-  const { steps, batch, lr, weightDecay, initStd } = BASE_TRAINING[id];
+  const { steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
   const config = parseLlamaConfig(
     JSON.stringify({
       architectures: ['LlamaForCausalLM'],
@@ -29,7 +29,7 @@ export async function makeDefault(
       head_dim: task.model.hidden_size / task.model.num_attention_heads,
       rms_norm_eps: 1e-5,
       hidden_act: 'silu',
-      tie_word_embeddings: false,
+      tie_word_embeddings: true,
       attention_bias: false,
       mlp_bias: false,
       bos_token_id: task.tokens.findIndex((t) => /bos/i.test(t)),
@@ -39,7 +39,10 @@ export async function makeDefault(
   );
   const model = new LlamaModel(gpu, config);
   const init = makeRng(seed, 101);
-  model.randomise(() => Math.sqrt(-2 * Math.log(1 - init.uniform())) * Math.cos(2 * Math.PI * init.uniform()), initStd);
+  model.randomise(
+    () => Math.sqrt(-2 * Math.log(1 - init.uniform())) * Math.cos(2 * Math.PI * init.uniform()),
+    (key) => (key === 'embed' ? embeddingStd : matrixStd),
+  );
   const optimizer = new Optimizer(model);
   const trainer = await SupervisedTrainer.make(model, optimizer, { B: batch, T: task.maxTokens, W: task.window }, task.latent);
   const rng = makeRng(seed, 102);

@@ -180,11 +180,11 @@ export class LlamaModel {
     }
   }
 
-  /** Normal(0, std) matrices and unit norms from `gaussian`, for models trained from nothing. */
-  randomise(gaussian: () => number, std: number): void {
+  /** Normal(0, std(block)) matrices and unit norms from `gaussian`, for models trained from nothing. */
+  randomise(gaussian: () => number, std: (key: string) => number): void {
     for (const b of this.blocks) {
       const data = new Float32Array(count(b.shape));
-      for (let i = 0; i < data.length; i++) data[i] = b.shape.length === 1 ? 1 : std * gaussian();
+      for (let i = 0; i < data.length; i++) data[i] = b.shape.length === 1 ? 1 : std(b.key) * gaussian();
       writeTensor(this.gpu, this.parameter(b.key), data);
     }
   }

@@ -29,6 +29,8 @@ export interface Corpus {
   /** The same `count` (or fewer, if there are fewer) programs at every call; never trained on. */
   heldOut(count: number): Program[];
   verify: ((program: Program, written: number[][]) => Verdict) | null;
+  /** The program and its thoughts as text: the prompt, then per line its own text and its thought's. */
+  shown(program: Program, latents: (number[] | null)[]): { prompt: string; lines: { text: string; thought: string | null }[] };
   tokenText(id: number): string;
   text(ids: readonly number[]): string;
   notices: string[];
@@ -62,6 +64,7 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
       train: (rng, count) => builtin.samplePrograms(rng, count),
       heldOut: (count) => builtin.samplePrograms(makeRng(recipe.seed, HELD_OUT_STREAM), count),
       verify: (program, written) => builtin.verify(program, written),
+      shown: (program, latents) => splitRendered(builtin.render({ program, latents })),
       tokenText: (id) => builtin.tokens[id] ?? '?',
       text,
       notices: [],
@@ -115,10 +118,31 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
     train: (rng, count) => Array.from({ length: count }, () => train[rng.int(train.length)] as Program),
     heldOut: (count) => (heldOut.length ? heldOut : train).slice(0, count),
     verify: null,
+    shown: (program, latents) => ({
+      prompt: tokenizer.decode(program.prompt),
+      lines: program.lines.map((l, t) => ({
+        text: tokenizer.decode(l.tokens).replace(/\n$/, ''),
+        thought: latents[t] ? tokenizer.decode(latents[t] as number[]) : null,
+      })),
+    }),
     tokenText: (id) => tokenizer.decodeToken(id),
     text: (ids) => tokenizer.decode([...ids]),
     notices,
   };
+}
+
+/** A built-in task prints a thought as a line of its own, "# ...", before the line that it is for. */
+function splitRendered(rendered: readonly string[]): { prompt: string; lines: { text: string; thought: string | null }[] } {
+  const lines: { text: string; thought: string | null }[] = [];
+  let thought: string | null = null;
+  for (const text of rendered.slice(1)) {
+    if (text.startsWith('#')) thought = text.slice(1).trim();
+    else {
+      lines.push({ text, thought });
+      thought = null;
+    }
+  }
+  return { prompt: rendered[0] ?? '', lines };
 }
 
 function field(row: Record<string, unknown>, name: string): string {

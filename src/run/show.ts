@@ -12,15 +12,16 @@ export function showTrace(
   corpus: Corpus,
   { trace, line, plain }: { trace: LatentTrace; line: Float64Array; plain: Float64Array },
 ): ShownTrace {
+  const shown = corpus.shown(trace.program, trace.latents);
   return {
-    prompt: corpus.text(trace.program.prompt),
-    lines: trace.program.lines.map((own, t) => {
+    prompt: shown.prompt,
+    lines: shown.lines.map(({ text, thought }, t) => {
       const latent = trace.latents[t] ?? null;
       const truth = trace.program.truth[t];
       return {
-        text: corpus.text(own.tokens),
+        text,
         kind: truth?.kind ?? '',
-        thought: latent ? corpus.text(latent) : null,
+        thought,
         pThink: round(thinkProbability(trace, t)),
         lineLogprob: round(line[t] as number),
         gain: round((line[t] as number) - (plain[t] as number)),
@@ -39,8 +40,12 @@ const NAMES: Record<number, ShownToken['role']> = {
 };
 
 export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[]): ShownGroup {
+  const { program } = (rollouts[0] as JudgedRollout).trace;
   return {
-    prompt: corpus.text((rollouts[0] as JudgedRollout).trace.program.prompt),
+    prompt: corpus.shown(
+      program,
+      program.lines.map(() => null),
+    ).prompt,
     rollouts: rollouts.map(({ trace, verdict, advantage }) => ({
       tokens: Array.from(trace.sequence.ids, (id, i): ShownToken => {
         const sampled = trace.sequence.sampled[i] === 1;

@@ -15,7 +15,8 @@ const START = 2 + 2 * SYMBOLS; // BOS, six pairs, SEP, then x and the first mode
 const PROMPT = START + 2;
 const SWITCH_PROBABILITY = 0.3;
 
-const COMMENTED = 0.2; // documents of the pre-training corpus that carry comments
+const ALL_EASY = 0.75; // documents of the pre-training corpus without a hard line: the look-up is learned from these
+const COMMENTED = 0.3; // documents of the pre-training corpus that carry comments
 const GOOD = 0.5; // of their hard lines: the middle symbol
 const RANDOM = 0.15; // of their other lines: any symbol
 
@@ -39,11 +40,11 @@ function modeOf(program: Program, t: number): number {
   return t === 0 ? program.prompt[START + 1]! : program.lines[t - 1]!.tokens[1]!;
 }
 
-function sampleProgram(rng: Rng): Program {
+function sampleProgram(rng: Rng, allEasy = false): Program {
   const p = shuffled(rng);
   const order = shuffled(rng);
   let x = rng.int(SYMBOLS);
-  let mode = rng.int(2) === 1 ? HARD : EASY;
+  let mode = !allEasy && rng.int(2) === 1 ? HARD : EASY;
   const prompt = [BOS, ...order.flatMap((k) => [k, p[k]!]), SEP, x, mode];
   const lines: Line[] = [];
   const truth: LineTruth[] = [];
@@ -51,8 +52,8 @@ function sampleProgram(rng: Rng): Program {
     const hard = mode === HARD;
     const middle = p[x]!;
     x = hard ? p[middle]! : middle;
-    if (rng.uniform() < SWITCH_PROBABILITY) mode = mode === HARD ? EASY : HARD;
-    lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, true] });
+    if (!allEasy && rng.uniform() < SWITCH_PROBABILITY) mode = mode === HARD ? EASY : HARD;
+    lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, false] });
     truth.push({ kind: hard ? 'hard' : 'easy', useful: hard, latent: hard ? [middle] : null });
   }
   return { prompt, lines, truth };
@@ -73,11 +74,11 @@ export const pointerLines: LineTask = {
   window: 0,
   maxTokens: PROMPT + 4 * LINES,
   model: {
-    hidden_size: 64,
-    intermediate_size: 128,
+    hidden_size: 32,
+    intermediate_size: 64,
     num_hidden_layers: 2,
-    num_attention_heads: 4,
-    num_key_value_heads: 4,
+    num_attention_heads: 2,
+    num_key_value_heads: 2,
     vocab_size: SYMBOLS + 6,
     max_position_embeddings: 64,
     rope_theta: 10000,
@@ -87,7 +88,7 @@ export const pointerLines: LineTask = {
 
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
-      const program = sampleProgram(rng);
+      const program = sampleProgram(rng, rng.uniform() < ALL_EASY);
       const commented = rng.uniform() < COMMENTED;
       return traceOf(program, (t) => {
         if (!commented) return null;

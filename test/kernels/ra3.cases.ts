@@ -40,7 +40,10 @@ function shapeOf(task: LineTask): LlamaShape {
 
 function randomise(model: LlamaModel, seed: number): void {
   const rng = makeRng(seed, 3);
-  model.randomise(() => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform()), 0.3);
+  model.randomise(
+    () => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform()),
+    () => 0.3,
+  );
 }
 
 const policyOf = (task: LineTask) => ({ form: task.latent, symbolLo: task.symbolLo, symbolHi: task.symbolHi, bias: 0 });
