@@ -26,6 +26,8 @@ const FLAGS = [
   '--disable-backgrounding-occluded-windows',
 ];
 const SOFTWARE_FLAG = '--use-webgpu-adapter=swiftshader';
+/** Without a language of the system, Chromium reports one that Intl refuses (en-US@posix). */
+const LOCALE = 'en-US';
 const START_LIMIT_MS = 60_000;
 const PROBE_LIMIT_MS = 30_000;
 
@@ -134,8 +136,8 @@ async function start(candidate, args, { profile, viewport }) {
   };
   const browser = profile === undefined ? await chromium.launch(launch) : null;
   const context = browser
-    ? await browser.newContext({ viewport })
-    : await chromium.launchPersistentContext(/** @type {string} */ (profile), { ...launch, viewport });
+    ? await browser.newContext({ viewport, locale: LOCALE })
+    : await chromium.launchPersistentContext(/** @type {string} */ (profile), { ...launch, viewport, locale: LOCALE });
   const close = async () => {
     await context.close();
     await browser?.close();
