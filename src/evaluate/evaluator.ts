@@ -6,6 +6,7 @@ import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
 import type { LlamaModel } from '../model/llama.ts';
 import type { ArmResult } from '../run/events.ts';
 import { meanDuration, thinkRates } from '../midtrain/durations.ts';
+import { boundaryRow } from '../midtrain/elbo.ts';
 import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
 import { buildSequence, ROLE, type Sequence } from '../tasks/sequence.ts';
 import { makeRng } from '../tasks/rng.ts';
@@ -94,8 +95,9 @@ export class Evaluator {
     programs: readonly Program[],
     seed: number,
     stream: number,
+    bias = 0,
   ): Promise<{ trace: LatentTrace; line: Float64Array; plain: Float64Array }[]> {
-    const traces = await this.sample(programs, true, seed, stream);
+    const traces = await this.sample(programs, true, seed, stream, bias);
     const withThoughts = await this.scoreLines(traces.map((t) => t.sequence));
     const plain = traces.map((t) =>
       buildSequence(
@@ -112,13 +114,41 @@ export class Evaluator {
     }));
   }
 
-  private async sample(programs: readonly Program[], forced: boolean, seed: number, stream: number): Promise<LatentTrace[]> {
+  private async sample(programs: readonly Program[], forced: boolean, seed: number, stream: number, bias = 0): Promise<LatentTrace[]> {
     const record = await this.rollout.run(
       programs.map((p) => scriptOf(p, forced)),
       seed,
       stream,
+      bias,
     );
     return programs.map((p, row) => readTrace(record, row, this.shape.T, p, this.latent.form));
+  }
+
+  /** Logit of p(think token) at every line boundary of the programs without thoughts (text form); exact also where p is tiny. */
+  async thinkLogits(programs: readonly Program[]): Promise<number[]> {
+    const { form } = this.latent;
+    const { rows, T } = this.shape;
+    const batch = new BatchRows(rows, T);
+    const boundaries = programs.slice(0, rows).flatMap((p, b) => {
+      const sequence = buildSequence(
+        p,
+        p.lines.map(() => null),
+        form,
+      );
+      batch.setSequence(b, sequence.ids);
+      return p.lines.map((_, t) => {
+        const i = boundaryRow(sequence, t);
+        batch.setRow(b, i, form.think, 1);
+        return b * T + i;
+      });
+    });
+    this.score.write(batch);
+    this.score.plan.run();
+    const { logprob } = await this.score.readRows();
+    return boundaries.map((r) => {
+      const lp = Math.min(-1e-7, logprob[r] as number);
+      return lp - Math.log(-Math.expm1(lp));
+    });
   }
 
   /** log p of each token (entry i belongs to token i + 1). */

@@ -326,8 +326,8 @@ export class LatentRollout {
     return new LatentRollout(model, B, T, S, stride, policy, await graph.compile(), tensors);
   }
 
-  /** Rolls every script out (at most B). (seed, stream) names the random numbers: the same pair gives the same rollout. */
-  async run(scripts: readonly Script[], seed: number, stream: number): Promise<RolloutRecord> {
+  /** Rolls every script out (at most B). (seed, stream) names the random numbers: the same pair gives the same rollout. `bias` replaces the policy's. */
+  async run(scripts: readonly Script[], seed: number, stream: number, bias = this.policy.bias): Promise<RolloutRecord> {
     const { gpu } = this.model;
     const { B, T, S, stride } = this;
     if (scripts.length > B) throw new ModelError(`${scripts.length} scripts for a rollout of ${B} rows.`);
@@ -335,7 +335,7 @@ export class LatentRollout {
     const state = new Uint32Array(8 * stride);
     const ids = new Uint32Array(B * T);
     let steps = 0;
-    const { form, symbolLo, symbolHi, bias } = this.policy;
+    const { form, symbolLo, symbolHi } = this.policy;
     const perThought = form.kind === 'codebook' ? 2 : form.maxLatentTokens + 2;
     for (let b = 0; b < B; b++) {
       const s = scripts[b];

@@ -5,7 +5,7 @@ import { tuneMatmul } from '../engine/matmul.ts';
 import { GpuError } from '../gpu/context.ts';
 import { elboSettings } from '../midtrain/elbo.ts';
 import { EStep } from '../midtrain/eStep.ts';
-import { type LatentTrace, thinkProbability } from '../midtrain/rollouts.ts';
+import type { LatentTrace } from '../midtrain/rollouts.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
 import { Optimizer } from '../model/batch.ts';
 import type { LatentPolicy } from '../model/decode.ts';
@@ -257,11 +257,11 @@ class Run {
   }
 
   /** The policy's thoughts on a few fixed programs, with what they gain. */
-  private async showTraces(ref: StageRef, step: number): Promise<void> {
+  private async showTraces(ref: StageRef, step: number, bias = 0): Promise<void> {
     const { corpus, recipe } = this.i;
     if (!corpus.thinks) return;
     const explainer = await this.explainerOf();
-    const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, this.stream('explain', 0, 'base', 0));
+    const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, this.stream('explain', 0, 'base', 0), bias);
     this.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
   }
 
@@ -376,7 +376,7 @@ class Run {
       const rng = this.rng('eStep', iteration);
       const every = Math.max(1, Math.round(ra3.eSteps / 8));
       await this.inStage(ref, async (report) => {
-        await this.showTraces(ref, 0);
+        await this.showTraces(ref, 0, bias);
         for (let step = 0; step < ra3.eSteps; step++) {
           const { metrics, tokens } = await eStep.step(
             corpus.train(rng, ra3.programs),
@@ -386,7 +386,7 @@ class Run {
           );
           this.tokens += tokens;
           this.metrics(ref, step + 1, metrics);
-          if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.showTraces(ref, step + 1);
+          if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.showTraces(ref, step + 1, bias);
           await report(step + 1);
         }
       });
@@ -417,13 +417,7 @@ class Run {
     this.policy.copyFrom(pi);
     const explainer = await this.explainerOf();
     const programs = corpus.train(this.rng('explain', iteration), EXPLAINED);
-    const explained = await explainer.explain(programs, recipe.seed, this.stream('explain', iteration, 'ra3', 1));
-    const logits = explained.flatMap(({ trace }) =>
-      trace.latents.map((_, t) => {
-        const k = Math.min(1 - 1e-6, Math.max(1e-12, thinkProbability(trace, t)));
-        return Math.log(k / (1 - k));
-      }),
-    );
+    const logits = await explainer.thinkLogits(programs);
     const rate = (bias: number): number => logits.reduce((n, x) => n + 1 / (1 + Math.exp(-x - bias)), 0) / logits.length;
     if (rate(0) >= thinkFloor) return 0;
     let [lo, hi] = [0, 60];
