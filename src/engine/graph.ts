@@ -4,6 +4,7 @@
 // Refuses: tensors that exceed the adapter's binding limit (GpuError 'memory'), dispatches that bind a tensor twice.
 import { type GpuContext, GpuError } from '../gpu/context.ts';
 import { kernelSource } from '../gpu/shaders.ts';
+import { DISPATCH_COST, pacerOf } from './pacer.ts';
 
 export type Dtype = 'f32' | 'u32' | 'i32';
 
@@ -194,7 +195,7 @@ export class Graph {
       args: options.args ?? {},
       tensors,
       grid,
-      cost: (options.cost ?? 0) + bytes,
+      cost: (options.cost ?? 0) + bytes + DISPATCH_COST,
     });
   }
 
@@ -282,10 +283,6 @@ interface Step {
   cost: number;
 }
 
-/** Seconds of GPU time per unit of cost, learnt from finished work per device; the start value suits a slow CPU adapter. */
-const pace = new WeakMap<GpuContext, number>();
-const SUBMISSION_SECONDS = 0.1;
-
 /** A compiled list of dispatches. */
 export class Plan {
   readonly gpu: GpuContext;
@@ -318,45 +315,44 @@ export class Plan {
     this.cost = steps.reduce((n, s) => n + s.cost, 0);
   }
 
-  /** Submits the whole list `times` times in order; does not wait. */
+  /** Submits the whole list `times` times in order, cut into short submissions; does not wait. */
   run(times = 1): void {
     this.gpu.check();
     const { device } = this.gpu;
-    const perCost = pace.get(this.gpu) ?? 1 / 1e9;
+    const pacer = pacerOf(this.gpu);
+    const budget = pacer.budget();
     let encoder = device.createCommandEncoder({ label: this.label });
     let pass = encoder.beginComputePass();
-    let seconds = 0;
+    let cost = 0;
+    const submit = (): void => {
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      pacer.submitted(this.gpu, cost);
+    };
     for (let n = 0; n < times; n++) {
       for (const step of this.steps) {
-        const cost = step.cost * perCost;
-        if (seconds > 0 && seconds + cost > SUBMISSION_SECONDS) {
-          pass.end();
-          device.queue.submit([encoder.finish()]);
+        if (cost > 0 && cost + step.cost > budget) {
+          submit();
           encoder = device.createCommandEncoder({ label: this.label });
           pass = encoder.beginComputePass();
-          seconds = 0;
+          cost = 0;
         }
         pass.setPipeline(step.pipeline);
         pass.setBindGroup(0, step.group);
         pass.dispatchWorkgroups(...step.grid);
-        seconds += cost;
+        cost += step.cost;
       }
     }
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    submit();
   }
 
-  /** Runs and waits; the time taken corrects the estimate that bounds submissions. */
+  /** Runs on an idle device, waits, and returns the time taken in ms. */
   async runTimed(times = 1): Promise<number> {
     await this.gpu.idle();
     const t0 = performance.now();
     this.run(times);
     await this.gpu.idle();
-    const timeMs = performance.now() - t0;
-    const measured = timeMs / 1000 / Math.max(1, this.cost * times);
-    const old = pace.get(this.gpu);
-    pace.set(this.gpu, old === undefined ? measured : Math.max(measured, old * 0.8));
-    return timeMs;
+    return performance.now() - t0;
   }
 
   destroy(): void {

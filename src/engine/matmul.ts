@@ -52,16 +52,38 @@ function fits(v: Variant, layout: Layout, s: MatmulShape): boolean {
   return aligned && s.N % 4 === 0 && s.ldy % 4 === 0 && (s.yOffset ?? 0) % 4 === 0;
 }
 
-/** mode 0 stores, 1 adds to y, 2 adds `residual`. `force` names a kernel (tests, tuning). */
-export function emitMatmul(
-  graph: Graph,
-  layout: Layout,
-  a: Tensor,
-  b: Tensor,
-  y: Tensor,
-  shape: MatmulShape,
-  options: { accumulate?: boolean; residual?: Tensor; force?: string } = {},
-): void {
+/** The most that one dispatch may compute: about a tenth of a second. Fixed, so that the cut and with it every sum is the same in each run. */
+const largestFlops = (gpu: GpuContext): number => (gpu.software ? 1e8 : 2e10);
+
+interface MatmulOptions {
+  accumulate?: boolean;
+  residual?: Tensor;
+  /** Names a kernel (tests, tuning). */
+  force?: string;
+}
+
+/** y = product, or y + product with `accumulate`, or residual + product. Long work is cut: by rows, or by K where rows are summed over. */
+export function emitMatmul(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor, shape: MatmulShape, options: MatmulOptions = {}): void {
+  const { M, N, K, lda, ldb, ldy } = shape;
+  const aOffset = shape.aOffset ?? 0;
+  const bOffset = shape.bOffset ?? 0;
+  const yOffset = shape.yOffset ?? 0;
+  const pieces = Math.ceil((2 * M * N * K) / largestFlops(graph.gpu));
+  if (layout === 'tn') {
+    const step = Math.ceil(K / pieces);
+    for (let k = 0; k < K; k += step) {
+      const piece = { ...shape, K: Math.min(step, K - k), aOffset: aOffset + k * lda, bOffset: bOffset + k * ldb };
+      emitPiece(graph, layout, a, b, y, piece, k > 0 ? { ...options, accumulate: true } : options);
+    }
+    return;
+  }
+  const step = Math.ceil(M / pieces / 16) * 16;
+  for (let m = 0; m < M; m += step) {
+    emitPiece(graph, layout, a, b, y, { ...shape, M: Math.min(step, M - m), aOffset: aOffset + m * lda, yOffset: yOffset + m * ldy }, options);
+  }
+}
+
+function emitPiece(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor, shape: MatmulShape, options: MatmulOptions): void {
   const { gpu } = graph;
   const candidates = VARIANTS[layout];
   const best = tuned.get(gpu)?.get(`${layout} ${classOf(layout, shape.M)}`);
