@@ -3,6 +3,7 @@
 // Exit codes: 0 done, 1 a failure on the way, 2 bad input (one sentence on stderr).
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { openNodeGpu } from './adapter.ts';
 import { InputError, number, readOptions, text, tokenIds } from './arguments.ts';
 import { readDataset, readIdLines, readModelFolder, readText, writeFiles } from './files.ts';
@@ -30,7 +31,7 @@ const USAGE = `Usage: lab VERB [options]
   train    --model DIR --ids FILE.jsonl --steps N --batch B --lr LR [--betas .9,.999] [--eps 1e-8] [--weight-decay 0] [--clip 1]
            [--no-shuffle] [--schedule constant] [--seed 0] --out DIR
   run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
-  make-default [--task recall-lines] [--seed 1] [--out DIR]
+  make-default [--only recall-lines|pointer-lines|demo]
 All write JSON to stdout; --json is accepted and changes nothing.
 `;
 
@@ -246,12 +247,24 @@ async function readEmbedded(task: string): Promise<{ config: string; weights: Ui
   };
 }
 
+/** Makes everything that is shipped in public/: the base models, then the recorded run of the embedded default. */
 async function makeDefaultVerb(argv: string[]): Promise<number> {
-  const { options } = readOptions('make-default', argv, ['task', 'seed', 'out'], ['json']);
-  const task = builtinTaskOf(options);
-  const seed = number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 1);
-  const out = options.out === undefined ? join(ROOT, 'public', 'default', task) : text(options, 'out');
-  const files = await makeDefault(await open(), task, seed, (line) => print(line));
-  writeFiles(out, files);
+  const { options } = readOptions('make-default', argv, ['only'], ['json']);
+  const parts = ['recall-lines', 'pointer-lines', 'demo'] as const;
+  const { only } = options;
+  if (only !== undefined && !parts.some((p) => p === only))
+    throw new InputError(`--only ${only} is not known; there are ${parts.join(', ')}.`);
+  const gpu = await open();
+  for (const task of ['recall-lines', 'pointer-lines'] as const) {
+    if (only !== undefined && only !== task) continue;
+    writeFiles(join(ROOT, 'public', 'default', task), await makeDefault(gpu, task, (line) => print({ task, ...line })));
+  }
+  if (only !== undefined && only !== 'demo') return 0;
+  const session = new Session(gpu);
+  const display = new ProgressDisplay(process.stderr);
+  const summary = await session.run(presetRecipe('recall-lines', 'quick'), readEmbedded, (event) => display.show(event));
+  print({ type: 'summary', ...summary });
+  if (summary.status !== 'finished') return 1;
+  writeFiles(join(ROOT, 'public', 'demo'), [['log.jsonl.gz', gzipSync(session.bundleFiles()['log.jsonl'] as string, { level: 9 })]]);
   return 0;
 }

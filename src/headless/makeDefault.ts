@@ -16,11 +16,10 @@ const REPORT_EVERY = 25;
 export async function makeDefault(
   gpu: GpuContext,
   id: 'recall-lines' | 'pointer-lines',
-  seed: number,
   report: (line: { step: number; loss: number; gradNorm: number }) => void,
 ): Promise<Map<string, Uint8Array>> {
   const task = builtinTask(id);
-  const { steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
+  const { seed, steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
   const config = parseLlamaConfig(
     JSON.stringify({
       architectures: ['LlamaForCausalLM'],
