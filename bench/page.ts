@@ -9,8 +9,8 @@ export interface Timing {
   timesMs: number[];
 }
 export interface StepTiming extends Timing {
-  /** Time to the first loss: tracing, compiling, first step. */
-  firstStepMs: number;
+  /** Opening the device, tuning, tracing, compiling and the first step. */
+  firstLossMs: number;
   /** Losses of every step, warm-up included. */
   losses: number[];
   peakBytes: number;
@@ -28,7 +28,13 @@ declare global {
   }
 }
 
-async function openContenders(): Promise<Contender[]> {
+interface Opened {
+  contender: Contender;
+  /** Device, and for this project the choice among matmul kernels. */
+  openMs: number;
+}
+
+async function openContenders(): Promise<Opened[]> {
   countBuffers();
   const adapter = await navigator.gpu?.requestAdapter();
   if (!adapter) throw new Error('The browser gives this page no WebGPU adapter.');
@@ -38,7 +44,12 @@ async function openContenders(): Promise<Contender[]> {
     import('./jaxJs.ts'),
     import('./tfjs.ts'),
   ]);
-  return [await openRa3Lab(adapter), await openJaxJs(), await openTfjs()];
+  const opened: Opened[] = [];
+  for (const open of [() => openRa3Lab(adapter), openJaxJs, openTfjs]) {
+    const { value: contender, timeMs: openMs } = await timed(open);
+    opened.push({ contender, openMs });
+  }
+  return opened;
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ value: T; timeMs: number }> {
@@ -50,17 +61,17 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; timeMs: num
 window.measureStep = async (shape, warmUp, rounds) => {
   const tensors = initialTensors(shape);
   const lanes = [];
-  for (const contender of await openContenders()) {
+  for (const { contender, openMs } of await openContenders()) {
     restartPeak(contender.device);
-    const training = await contender.prepareStep(shape, tensors);
-    const result: StepTiming = { contender: contender.name, timesMs: [], firstStepMs: 0, losses: [], peakBytes: 0 };
+    const { value: training, timeMs } = await timed(() => contender.prepareStep(shape, tensors));
+    const result: StepTiming = { contender: contender.name, timesMs: [], firstLossMs: openMs + timeMs, losses: [], peakBytes: 0 };
     lanes.push({ contender, training, result });
   }
   for (let n = 0; n < warmUp + rounds; n++) {
     const batch = makeBatch(shape, n);
     for (const { contender, training, result } of lanes) {
       const { value, timeMs } = await timed(() => training.step(batch));
-      if (n === 0) result.firstStepMs = timeMs;
+      if (n === 0) result.firstLossMs += timeMs;
       if (n >= warmUp) result.timesMs.push(timeMs);
       result.losses.push(value);
       result.peakBytes = peakBytes(contender.device);
@@ -75,7 +86,7 @@ const CHAIN_MS = 300;
 window.measureMatmul = async (n, rounds) => {
   const lanes = [];
   let reference: Float32Array | null = null;
-  for (const contender of await openContenders()) {
+  for (const { contender } of await openContenders()) {
     const matmul = await contender.prepareMatmul(n);
     const first = await matmul.run(2);
     reference ??= first;

@@ -64,7 +64,7 @@ ${table([
 ])}
 
 Largest bytes of live GPU buffers while training, counted by wrapping \`createBuffer\` and \`destroy\` for all three alike, and the time to the
-first loss (tracing, compiling and one step):
+first loss (opening the device, choosing kernels, tracing, compiling and one step):
 
 ${table([
   [
@@ -73,13 +73,13 @@ ${table([
     ...contenders(r.steps)
       .slice(1)
       .map((name) => `vs ${name}`),
-    ...contenders(r.steps).map((name) => `${name}, first ms`),
+    ...contenders(r.steps).map((name) => `${name}, first loss s`),
   ],
   ...r.steps.map(({ shape: s, timings }) => [
     `${s.C}, ${s.L}, ${s.T}, ${s.B}`,
     ...timings.map((t) => number(t.peakBytes / 1e6)),
     ...timings.slice(1).map((t) => ratio(t.peakBytes / (timings[0]?.peakBytes ?? Number.NaN))),
-    ...timings.map((t) => number(t.firstStepMs)),
+    ...timings.map((t) => number(t.firstLossMs / 1000)),
   ]),
 ])}
 
