@@ -30,15 +30,36 @@ export function missingForRecipe({ model, dataset }: Recognised): string | null 
   return null;
 }
 
+/** Rates and batches that models of a size are trained with: small ones need and stand high rates, large ones only low ones. */
+function trainingOf(parameters: number): { lr: number; batch: number } {
+  if (parameters < 5e6) return { lr: 1e-3, batch: 8 };
+  if (parameters < 50e6) return { lr: 3e-4, batch: 8 };
+  return { lr: 2e-5, batch: 4 };
+}
+
+const SHORT_TOKENS = 256;
+const LONG_TOKENS = 512;
+/** Previews are cut at this length: a field that reaches it is a long one. */
+const PREVIEW_CHARACTERS = 200;
+
+/** Memory and time grow with the longest program, so it is kept short, except for a dataset of which most rows would then be left out. */
+function tokensFor(preview: readonly Record<string, string>[], mapping: FieldMapping): number {
+  if (mapping.kind === 'text') return SHORT_TOKENS;
+  const long = preview.filter((row) => [mapping.prompt, mapping.solution].some((name) => (row[name] ?? '').length >= PREVIEW_CHARACTERS));
+  return long.length * 2 > preview.length ? LONG_TOKENS : SHORT_TOKENS;
+}
+
 /**
  * The recipe for a dropped model and dataset. Starts from a built-in recipe and changes what a pre-trained model of unknown
- * size and skill asks for: small batches, low rates, a lift of the think rate, RLVR off (imported rows carry no verifier here).
+ * size and skill asks for: rates by size, small batches, short thoughts that cost a little per token, a lift of the think rate,
+ * RLVR off (imported rows carry no verifier here).
  */
 export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapping, start: Recipe): Recipe {
   if (!model || !dataset) throw new Error('A recipe for a drop needs a model and a dataset.');
-  const maxTokens = Math.max(1, Math.min(512, model.context));
+  const maxTokens = Math.max(1, Math.min(tokensFor(dataset.preview, mapping), model.context));
   const rows = { maxTokens, heldOut: 0.1, maxRows: Math.max(1, Math.min(2000, dataset.rows)) };
-  const supervised = { steps: 50, batch: 4, lr: 2e-5, weightDecay: 0.01 };
+  const { lr, batch } = trainingOf(model.parameters);
+  const supervised = { steps: 60, batch, lr, weightDecay: 0.01 };
   const code = mapping.kind === 'code';
   return {
     ...start,
@@ -51,14 +72,17 @@ export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapp
     ra3: {
       ...start.ra3,
       emIterations: 1,
-      eSteps: 20,
-      programs: 2,
+      eSteps: 12,
+      programs: 4,
       group: 4,
-      lr: 1e-5,
+      lr: lr / 10,
+      c: 0.05,
+      tokenPenalty: 0.005,
+      capPenalty: 0.02,
       lengthNormalised: true,
       thinkFloor: 0.2,
-      maxLatentTokens: 16,
-      infuse: 64,
+      maxLatentTokens: 6,
+      infuse: 128,
       m: supervised,
     },
     ntp: supervised,

@@ -45,11 +45,12 @@ export interface LabState {
   messages: Notice[];
   /** The last thing done, for a polite live region. */
   said: string;
-  /** The latest failure, shown on top until dismissed or a run starts. */
-  alert: string | null;
+  /** Failures, oldest first, each once: shown on top until dismissed or a run starts. */
+  alerts: string[];
 }
 
 const BUMP_MS = 100;
+const MAX_ALERTS = 4;
 const IDLE_TRIAL: Trial = { busy: false, text: '', error: null, tokens: 0, tokPerS: null };
 
 export interface Lab {
@@ -78,7 +79,7 @@ export interface Lab {
   position(): number;
   /** Tells a failure that the page met outside the lab's own calls. */
   fail(message: string): void;
-  dismissAlert(): void;
+  dismissAlert(message: string): void;
 }
 
 export function createLab(connect: () => LabConnection): Lab {
@@ -98,7 +99,7 @@ export function createLab(connect: () => LabConnection): Lab {
     trial: IDLE_TRIAL,
     messages: [],
     said: '',
-    alert: null,
+    alerts: [],
   }));
   const { getState: get, setState: set } = store;
 
@@ -116,7 +117,12 @@ export function createLab(connect: () => LabConnection): Lab {
   }
 
   function tell(level: Notice['level'], message: string): void {
-    set((s) => ({ messages: [...s.messages, { at: WHOLE, level, message }], said: message, alert: level === 'info' ? s.alert : message }));
+    set((s) => ({ messages: [...s.messages, { at: WHOLE, level, message }], said: message }));
+    if (level !== 'info') alert(message);
+  }
+
+  function alert(message: string): void {
+    set((s) => ({ said: message, alerts: [...s.alerts.filter((a) => a !== message), message].slice(-MAX_ALERTS) }));
   }
 
   /** The worker's API; starts a worker where there is none, and gives it again what was dropped before. */
@@ -199,13 +205,12 @@ export function createLab(connect: () => LabConnection): Lab {
       const { draft, activity } = get();
       if (activity !== 'idle' || !draft.recipe) return;
       show('run', []);
-      set({ activity: 'running', alert: null, said: 'Run started' });
+      set({ activity: 'running', alerts: [], said: 'Run started' });
       const mine = log;
       try {
         await api().run(draft.recipe, (events) => {
           mine.append(events);
-          for (const event of events)
-            if (event.type === 'notice' && event.level === 'error') set({ alert: event.message, said: event.message });
+          for (const event of events) if (event.type === 'notice' && event.level === 'error') alert(event.message);
           bump();
         });
         set({ said: 'Run ended' });
@@ -324,7 +329,7 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     position: () => playback?.positionOf(get().cut) ?? 1,
     fail: (message) => tell('error', message),
-    dismissAlert: () => set({ alert: null }),
+    dismissAlert: (message) => set((s) => ({ alerts: s.alerts.filter((a) => a !== message) })),
   };
 }
 

@@ -94,7 +94,7 @@ export interface RolloutMoment {
   groups: ShownGroup[];
 }
 
-/** One stage as it stands at a cut; waiting: the log goes on to it after the cut. */
+/** One stage as it stands at a cut; waiting: planned, and not begun before the cut. */
 export interface StageProgress {
   ref: StageRef;
   done: number;
@@ -147,6 +147,7 @@ export class RunLog {
     switch (event.type) {
       case 'start':
         this.start = event;
+        for (const { ref, steps } of event.stages ?? []) this.stage(ref, WHOLE).steps = steps;
         break;
       case 'stage':
         this.takeStage(event, at);
@@ -194,6 +195,7 @@ export class RunLog {
       record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, timeMs: null, progress: [] };
       this.stageByKey.set(key, record);
     }
+    record.startAt = Math.min(record.startAt, at);
     return record;
   }
 

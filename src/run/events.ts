@@ -85,7 +85,17 @@ export interface AdapterReport {
 }
 
 export type RunEvent =
-  | { type: 'start'; runId: string; recipe: Recipe; adapter: AdapterReport; version: string; startedAt: string; parameters: number }
+  | {
+      type: 'start';
+      runId: string;
+      recipe: Recipe;
+      adapter: AdapterReport;
+      version: string;
+      startedAt: string;
+      parameters: number;
+      /** What the run will go through, in order; absent in logs written before it was. */
+      stages?: { ref: StageRef; steps: number }[];
+    }
   | ({ type: 'stage'; status: 'start' | 'end'; steps: number; timeMs: number } & StageRef)
   /** done of total steps of this stage; overall in [0, 1]; leftMs is an estimate for the whole run. */
   | ({ type: 'progress'; done: number; total: number; overall: number; leftMs: number | null } & StageRef)

@@ -21,7 +21,7 @@ import { type Corpus, logLatents } from './corpus.ts';
 import type { ArmResult, Metrics, Phase, RunEvent, RunSummary, StageRef } from './events.ts';
 import type { Arm, Recipe } from './recipe.ts';
 import { showGroup, showTrace } from './show.ts';
-import { type PlannedStage, planStages } from './stages.ts';
+import { type PlannedStage, planStages, rulesThoughtsOut } from './stages.ts';
 
 export const VERSION = '0.1.0';
 
@@ -46,8 +46,6 @@ export interface RunOutcome {
 
 /** Streams of random numbers by purpose: no purpose sees another's. */
 const STREAM = { eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
-/** Penalties from here on leave a thought no prior probability in double precision: alpha is 1. */
-const RULED_OUT = 745;
 const SHOWN_PROGRAMS = 6;
 /** Rows of the small evaluator: the shown programs, and the sample that a think-rate floor is set by. */
 const EXPLAINED = 8;
@@ -99,6 +97,7 @@ class Run {
       version: VERSION,
       startedAt: new Date().toISOString(),
       parameters: this.base.parameterCount,
+      stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
     });
     for (const message of corpus.notices) this.i.emit({ type: 'notice', level: 'info', message });
     let status: RunSummary['status'] = 'finished';
@@ -332,10 +331,9 @@ class Run {
       pi.copyFrom(this.base);
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
         this.policy.copyFrom(pi);
-        const sequences =
-          ra3.c >= RULED_OUT && ra3.kl === 'penalty'
-            ? this.allAct(iteration)
-            : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
+        const sequences = rulesThoughtsOut(ra3)
+          ? this.allAct(iteration)
+          : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
         this.policy.copyFrom(pi);
         const rng = this.rng('mStep', iteration);
         await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, (count) =>

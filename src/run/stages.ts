@@ -10,6 +10,14 @@ export interface PlannedStage {
   cost: number;
 }
 
+/** Penalties from here on leave a thought no prior probability in double precision: alpha is 1. */
+const RULED_OUT = 745;
+
+/** Whether the prior has no mass on thoughts at all: RA3 is then next-token prediction, without an E-step. */
+export function rulesThoughtsOut({ kl, c }: Recipe['ra3']): boolean {
+  return kl === 'penalty' && c >= RULED_OUT;
+}
+
 /** Decoding one token costs more than its arithmetic: many small dispatches. Measured on CPU adapters. */
 const DECODE = 2;
 
@@ -32,8 +40,10 @@ export function planStages(recipe: Recipe, corpus: Pick<Corpus, 'maxTokens' | 't
   }
   if (thinks) {
     for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
-      add({ stage: 'e-step', arm: 'ra3', iteration }, ra3.eSteps, ra3.programs * ra3.group * T, DECODE + 4);
-      add({ stage: 'infuse', arm: 'ra3', iteration }, ra3.infuse, T, DECODE);
+      if (!rulesThoughtsOut(ra3)) {
+        add({ stage: 'e-step', arm: 'ra3', iteration }, ra3.eSteps, ra3.programs * ra3.group * T, DECODE + 4);
+        add({ stage: 'infuse', arm: 'ra3', iteration }, ra3.infuse, T, DECODE);
+      }
       add({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps, ra3.m.batch * T, 3);
     }
     evaluation('ra3', 'before');

@@ -1,5 +1,6 @@
 // Line charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, a drag zooms, a double click
 // frames, and charts of one axis move their cursors together. Colours and fonts come from the page's CSS variables.
+import './readableLanguage.ts';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { align, type ChartData, type Line, smooth } from '../app/curves.ts';

@@ -5,17 +5,17 @@ import { useLab, useLog } from './useLab.ts';
 
 export function Provenance() {
   const shown = useLab((s) => s.shown);
-  const alert = useLab((s) => s.alert);
+  const alerts = useLab((s) => s.alerts);
   return (
     <>
-      {alert ? (
-        <div className="provenance provenance-alert" role="alert">
+      {alerts.map((alert) => (
+        <div key={alert} className="provenance provenance-alert" role="alert">
           <p>{alert}</p>
-          <button type="button" onClick={lab.dismissAlert}>
+          <button type="button" onClick={() => lab.dismissAlert(alert)}>
             Dismiss
           </button>
         </div>
-      ) : null}
+      ))}
       {shown === 'demo' ? <DemoPlayback /> : null}
       {shown === 'link' ? <LinkNote /> : null}
     </>

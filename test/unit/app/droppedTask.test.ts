@@ -48,6 +48,27 @@ describe('a drop', () => {
     expect(parseRecipe(recipeForDrop(odd, guessMapping(odd)!, LINK_BASE_V1)).task).toMatchObject({ maxTokens: 16, maxRows: 1 });
   });
 
+  it('trains small models faster than large ones, and estimates the E-step at a tenth of the rate', () => {
+    const rates = [1e6, 20e6, 500e6].map((parameters) => {
+      const recipe = recipeForDrop({ ...code, model: { ...model, parameters } }, guessMapping(code)!, LINK_BASE_V1);
+      expect(recipe.ntp).toEqual(recipe.ra3.m);
+      expect(recipe.ra3.lr).toBeCloseTo(recipe.ntp.lr / 10, 12);
+      return recipe.ntp.lr;
+    });
+    expect(rates).toEqual([1e-3, 3e-4, 2e-5]);
+  });
+
+  it('keeps programs short, except where most rows are long', () => {
+    const wide = { ...model, context: 4096 };
+    const rowsOf = (solution: string) => ({ ...code.dataset!, preview: [{ prompt: 'p', canonical_solution: solution }] });
+    const tokens = (solution: string) => {
+      const drop = { ...code, model: wide, dataset: rowsOf(solution) };
+      return recipeForDrop(drop, guessMapping(drop)!, LINK_BASE_V1).task;
+    };
+    expect(tokens('return 1')).toMatchObject({ maxTokens: 256 });
+    expect(tokens('x'.repeat(200))).toMatchObject({ maxTokens: 512 });
+  });
+
   it('says what is missing', () => {
     expect(missingForRecipe({ ...code, model: null })).toMatch(/model folder/);
     expect(missingForRecipe({ ...code, dataset: null })).toMatch(/dataset/);

@@ -85,7 +85,7 @@ describe('the lab', () => {
 
   it('opens with the recorded run at its end and starts nothing', async () => {
     const { worker, lab, state } = await openedLab();
-    expect(state()).toMatchObject({ shown: 'demo', activity: 'idle', alert: null, adapter: { kind: 'ok' } });
+    expect(state()).toMatchObject({ shown: 'demo', activity: 'idle', alerts: [], adapter: { kind: 'ok' } });
     expect(lab.log().events).toEqual([notice]);
     expect(worker.calls).not.toContain('run');
   });
@@ -93,7 +93,7 @@ describe('the lab', () => {
   it('says so when there is no recorded run, and goes on', async () => {
     serveDemo(null);
     const { state } = await openedLab();
-    expect(state().alert).toMatch(/404/);
+    expect(state().alerts).toEqual([expect.stringMatching(/404/)]);
     expect(state().shown).toBe('nothing');
   });
 
@@ -109,8 +109,18 @@ describe('the lab', () => {
 
   it('says why a bad link is bad and starts clean', async () => {
     const { state } = await openedLab('#v1.AAAAAAAA');
-    expect(state().alert).toMatch(/cannot be opened/);
+    expect(state().alerts).toEqual([expect.stringMatching(/cannot be opened/)]);
     expect(state().shown).toBe('demo');
+  });
+
+  it('keeps one failure on top of another, each once, until it is dismissed', async () => {
+    serveDemo(null);
+    const { lab, state } = await openedLab('#v1.AAAAAAAA');
+    lab.fail('the drop failed');
+    lab.fail('the drop failed');
+    expect(state().alerts).toEqual([expect.stringMatching(/cannot be opened/), expect.stringMatching(/404/), 'the drop failed']);
+    lab.dismissAlert('the drop failed');
+    expect(state().alerts).toHaveLength(2);
   });
 
   it('runs, pauses, steps, resumes and ends', async () => {
@@ -151,7 +161,7 @@ describe('the lab', () => {
     await run;
     expect(state().activity).toBe('idle');
     expect(lab.log().notices.map((n) => n.message)).toEqual(['from the run', 'The worker ended unexpectedly.']);
-    expect(state().alert).toBe('The worker ended unexpectedly.');
+    expect(state().alerts).toEqual(['The worker ended unexpectedly.']);
     void lab.run();
     await ticks();
     expect(worker.calls.filter((c) => c === 'connect')).toHaveLength(2);

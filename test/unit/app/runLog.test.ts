@@ -52,6 +52,18 @@ describe('a run log', () => {
     expect(values[3999]).toBe(3999);
   });
 
+  it('knows the stages still to come from the start, in order', () => {
+    const ntp = { stage: 'ntp', arm: 'ntp' } as const;
+    const rlvr = { stage: 'rlvr', arm: 'ntp' } as const;
+    const start = { type: 'start', stages: [ntp, rlvr].map((ref) => ({ ref, steps: 7 })) } as unknown as RunEvent;
+    const log = logOf(start, { type: 'stage', status: 'start', steps: 7, timeMs: 0, ...ntp });
+    expect(log.stagesAt(WHOLE).map(({ ref, state, total }) => [ref.stage, state, total])).toEqual([
+      ['ntp', 'running', 7],
+      ['rlvr', 'waiting', 7],
+    ]);
+    expect(log.stagesAt(1)[0]!.state).toBe('waiting');
+  });
+
   it('tells EM iterations apart', () => {
     expect(
       logOf(metrics(0, 1, 1), metrics(0, 2, 2))
