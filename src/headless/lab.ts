@@ -9,6 +9,7 @@ import { InputError, number, readOptions, text, tokenIds } from './arguments.ts'
 import { readDataset, readIdLines, readModelFolder, readText, writeFiles } from './files.ts';
 import { makeDefault } from './makeDefault.ts';
 import { ProgressDisplay } from './progress.ts';
+import { results } from './results.ts';
 import { summaryTable } from './summaryTable.ts';
 import { FormatError } from '../formats/formatError.ts';
 import { writeHfFolder } from '../formats/hfFolder.ts';
@@ -32,10 +33,18 @@ const USAGE = `Usage: lab VERB [options]
            [--no-shuffle] [--schedule constant] [--seed 0] --out DIR
   run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
   make-default [--only recall-lines|pointer-lines|demo]
+  results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
 All write JSON to stdout; --json is accepted and changes nothing.
 `;
 
-const VERBS: Record<string, (argv: string[]) => Promise<number>> = { generate, score, train, run, 'make-default': makeDefaultVerb };
+const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
+  generate,
+  score,
+  train,
+  run,
+  'make-default': makeDefaultVerb,
+  results: (argv) => results(argv, run),
+};
 /** Errors that the input is to blame for. */
 const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError];
 
