@@ -37,6 +37,9 @@ const SMOOTHING = 5;
 /** Steps at either end of a stage that a table's "first" and "last" average over. */
 const EDGE = 5;
 const NONE = '–';
+/** Below this many thoughts per program, what the few thoughts are like is left out. */
+const RARE_THOUGHTS = 0.01;
+const OBJECTIVE = { drgrpo: 'Dr. GRPO' } as const;
 
 /** Reads the lines of a log.jsonl. Throws when it is not the log of a run that has ended. */
 export function readSeedLog(text: string): SeedLog {
@@ -122,7 +125,7 @@ function facts({ task, preset, logs }: ResultsGroup): string {
     ['NTP', `${recipe.ntp.steps} steps × ${recipe.ntp.batch}, lr ${recipe.ntp.lr}`],
     [
       'RLVR',
-      `${recipe.rlvr.preset}: ${recipe.rlvr.steps} steps of ${recipe.rlvr.prompts} prompts × ${recipe.rlvr.group} rollouts, lr ${recipe.rlvr.lr}`,
+      `${OBJECTIVE[recipe.rlvr.preset]}: ${recipe.rlvr.steps} steps of ${recipe.rlvr.prompts} prompts × ${recipe.rlvr.group} rollouts, lr ${recipe.rlvr.lr}`,
     ],
     ['evaluation', `${recipe.evaluate.prompts} held-out prompts × ${recipe.evaluate.samples} samples`],
   ];
@@ -143,8 +146,8 @@ function armTable(logs: readonly SeedLog[]): string {
         over((r) => r.thinkByLine[0] ?? null),
         over((r) => (r.thinkByLine.length > 1 ? mean(r.thinkByLine.slice(1)) : null)),
         over((r) => r.thoughtsPerProgram, 2),
-        over((r) => r.contentRight),
-        over((r) => r.meanDuration, 2),
+        over((r) => (thinks(r) ? r.contentRight : null)),
+        over((r) => (thinks(r) ? r.meanDuration : null), 2),
         over((r) => r.heldOutNll),
       ],
     ];
@@ -168,6 +171,8 @@ function armTable(logs: readonly SeedLog[]): string {
     1,
   );
 }
+
+const thinks = (r: ArmResult): boolean => r.thoughtsPerProgram >= RARE_THOUGHTS;
 
 /** RA3 against the other arms, seed by seed: what the seeds share cancels. */
 function differences(logs: readonly SeedLog[]): string {
@@ -260,11 +265,12 @@ function notes({ task, logs, passedOver }: ResultsGroup): string {
   const { recipe } = logs[0]!.start;
   const list = [
     recipe.model === 'embedded'
-      ? `All seeds start from the one shipped base model of ${TASK_NAME[task].toLowerCase()}: they vary programs, batches, thoughts and rollouts, and the intervals say nothing of how another base model would fare. A study with five bases is in [log.md](log.md).`
+      ? `All seeds start from the one shipped base model of ${TASK_NAME[task].toLowerCase()}: they vary programs (the held-out ones too), batches, thoughts and rollouts, and the intervals say nothing of how another base model would fare. A study with five bases is in [log.md](log.md).`
       : 'All seeds start from the one dropped model; the intervals say nothing of how another would fare.',
     `NTP gets as many updates as all M-steps together (${recipe.ntp.steps}), on the very programs of the first M-step, and none of the E-step’s compute. An arm with equal compute was not run.`,
+    `Content and duration of thoughts are left out (${NONE}) for arms with fewer than ${RARE_THOUGHTS} thoughts per program.`,
     'Held-out NLL is over expert lines with the arm’s own thoughts, so arms that think differently are compared on different contexts.',
-    `RLVR here is one objective (${recipe.rlvr.preset}) at one learning rate for all arms; none was tuned per arm.`,
+    `RLVR here is one objective (${OBJECTIVE[recipe.rlvr.preset]}) at one learning rate for all arms; none was tuned per arm.`,
     'Tasks and model are small and built so that the base lacks what a thought can supply. Nothing here is evidence about code models.',
   ];
   if (logs.length === 1) list.push('One seed alone: there are no intervals.');
@@ -307,7 +313,7 @@ function thinkChart({ task, preset, logs }: ResultsGroup): string | null {
     title: `${TASK_NAME[task]}, ${preset}: how often q thinks`,
     xLabel: 'E-step (M-steps lie between the EM iterations)',
     yLabel: 'thoughts per line',
-    yRange: [0, 1],
+    yRange: [0, Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(...curves.flat().map((p) => p.y))) / 10))],
     series: [bandSeries('q on expert programs', TONE.ra3, curves)],
     dividers: Array.from({ length: iterations }, (_, i) => ({ x: i * steps + 1, label: `EM ${i + 1}` })),
   });
