@@ -22,6 +22,9 @@ interface ChartProps {
   control?: ReactNode;
 }
 
+/** Steps are whole: so are the numbers on their axis. */
+const STEP_INCREMENTS = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((power) => [power, 2 * power, 5 * power]);
+
 const DASH: Record<Line['tone'], number[]> = { ra3: [], ntp: [8, 4], base: [2, 3], second: [8, 4], third: [2, 3] };
 
 export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control }: ChartProps) {
@@ -31,7 +34,7 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
   latest.current = { data, smoothing };
   const [hovered, setHovered] = useState<number | null>(null);
   const scheme = useColourScheme();
-  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}`).join('|')} ${smoothing > 0} ${range?.join(',') ?? ''} ${scheme}`;
+  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}`).join('|')} ${smoothing > 0} ${range?.join(',') ?? ''} ${data.dividers.length > 0} ${scheme}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: structure stands for what the plot is built from
   useEffect(() => {
@@ -43,6 +46,8 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
         lines: data.lines,
         smoothed: smoothing > 0,
         axis,
+        xLabel,
+        headroom: data.dividers.length > 0 ? 16 : 8,
         range,
         latest: () => latest.current.data,
         onHover: setHovered,
@@ -78,6 +83,7 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
     <figure className="chart">
       <figcaption>
         <h3>{title}</h3>
+        {control}
         <ul className="legend">
           {data.lines.map((line, i) => (
             <li key={line.label} className={`tone-${line.tone}`}>
@@ -88,7 +94,6 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
             </li>
           ))}
         </ul>
-        {control}
       </figcaption>
       {data.lines.length === 0 ? (
         <div className="plot plot-empty">
@@ -126,12 +131,15 @@ interface PlotOptions {
   lines: readonly Line[];
   smoothed: boolean;
   axis: string;
+  xLabel: string;
+  /** Room above the lines, where the names of the iterations stand. */
+  headroom: number;
   range: [number, number] | undefined;
   latest: () => ChartData;
   onHover: (x: number | null) => void;
 }
 
-function optionsFor({ element, lines, smoothed, axis, range, latest, onHover }: PlotOptions): uPlot.Options {
+function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, latest, onHover }: PlotOptions): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const font = `11px ${style.fontFamily}`;
@@ -147,7 +155,7 @@ function optionsFor({ element, lines, smoothed, axis, range, latest, onHover }: 
   });
   return {
     ...sizeOf(element),
-    padding: [8, 8, 0, 0],
+    padding: [headroom, 8, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: axis, setSeries: false },
@@ -157,7 +165,18 @@ function optionsFor({ element, lines, smoothed, axis, range, latest, onHover }: 
     },
     scales: { x: { time: false, range: (_, from, to) => [from, Math.max(to, from + 1)] }, y: range ? { range } : {} },
     axes: [
-      { ...quiet, size: 28, gap: 4, space: 64, grid: { show: false } },
+      {
+        ...quiet,
+        size: 20,
+        gap: 4,
+        space: 64,
+        incrs: STEP_INCREMENTS,
+        grid: { show: false },
+        label: xLabel,
+        labelSize: 16,
+        labelGap: 0,
+        labelFont: font,
+      },
       { ...quiet, size: 44, gap: 4, space: 32, values: (_, splits) => splits.map((v) => compact(v)) },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, smoothed)), ...(smoothed ? lines.map((line) => seriesOf(line, false)) : [])],
@@ -190,7 +209,7 @@ function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string,
   ctx.lineWidth = ratio;
   ctx.font = font.replace(/^(\d+)px/, (_, px: string) => `${Number(px) * ratio}px`);
   ctx.textAlign = 'left';
-  ctx.textBaseline = 'top';
+  ctx.textBaseline = 'bottom';
   for (const { x, label } of dividers) {
     const left = Math.round(u.valToPos(x, 'x', true));
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
@@ -198,7 +217,7 @@ function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string,
     ctx.moveTo(left + 0.5, bbox.top);
     ctx.lineTo(left + 0.5, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillText(label, left + 4 * ratio, bbox.top);
+    ctx.fillText(label, left - ratio, bbox.top - 2 * ratio);
   }
   ctx.restore();
 }

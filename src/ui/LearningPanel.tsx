@@ -52,7 +52,7 @@ function Learning({ smoothing }: { smoothing: number }) {
       <div className="charts">
         <div className="chart-main">
           <Chart
-            title={metric === METRICS.reward ? 'Reward in RLVR, from each arm' : 'In RLVR, from each arm'}
+            title={metric === METRICS.reward ? 'Reward in RLVR' : 'RLVR'}
             xLabel="RLVR step"
             data={data.rlvr}
             smoothing={smoothing}
@@ -71,7 +71,7 @@ function Learning({ smoothing }: { smoothing: number }) {
           empty="Starts with the first E-step."
         />
         <Chart
-          title={metricInE === METRICS.thinkRate ? 'E-step: lines with a thought' : 'E-step'}
+          title={metricInE === METRICS.thinkRate ? 'E-step: think rate' : 'E-step'}
           xLabel="E-step"
           data={data.inE}
           smoothing={smoothing}
