@@ -30,7 +30,9 @@ async function main() {
     page.on('pageerror', (error) => errors.push(error.message));
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     await page.goto(server.url);
-    await page.getByLabel('Position in the recorded run').press('End');
+    const position = page.getByLabel('Position in the recorded run');
+    await position.press('End');
+    await position.blur();
     await page.locator('.uplot canvas').first().waitFor();
     await page.waitForTimeout(SETTLED_MS);
     const png = await page.screenshot();

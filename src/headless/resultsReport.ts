@@ -27,8 +27,8 @@ export interface ResultsGroup {
 const ARMS: readonly Arm[] = ['base', 'ntp', 'ra3'];
 const ARM_NAME: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
 const TONE: Record<Arm, { color: string; dash: string }> = {
-  base: { color: '#6b6963', dash: '6 3' },
-  ntp: { color: '#b1500f', dash: '2 2' },
+  base: { color: '#6b6963', dash: '2 2' },
+  ntp: { color: '#b1500f', dash: '6 3' },
   ra3: { color: '#2a55c8', dash: '' },
 };
 const TASK_NAME = { 'recall-lines': 'Recall lines', 'pointer-lines': 'Pointer lines' } as const;
@@ -94,7 +94,7 @@ function groupSection(group: ResultsGroup, files: Map<string, string>): string {
     files.set(`figures/${name}-lines.svg`, byLine);
     parts.push(
       `![Think rate by line before RLVR](figures/${name}-lines.svg)`,
-      'Think rate of each arm’s own rollouts by line, before RLVR. E-step figures are of q on expert programs; q writes programs badly until the M-step has made it one network with π, so it is not evaluated as a generator.',
+      'Think rate of each arm’s own rollouts by line, before RLVR. The figure of the E-steps is of q on expert programs, bands as above; q writes programs badly until the M-step has made it one network with π, so it is not evaluated as a generator.',
     );
   }
   parts.push('### Every seed', seedTable(logs), '### Read with care', notes(group));
