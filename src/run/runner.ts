@@ -2,6 +2,7 @@
 // arm, with evaluations between. Everything a run says goes through `emit`; nothing is kept but the arms' weights.
 // Promises: the same recipe on the same adapter gives the same log (times aside). Refuses recipes that do not fit the model or the data.
 import { tuneMatmul } from '../engine/matmul.ts';
+import { pacerOf } from '../engine/pacer.ts';
 import { GpuError } from '../gpu/context.ts';
 import { elboSettings } from '../midtrain/elbo.ts';
 import { EStep } from '../midtrain/eStep.ts';
@@ -117,6 +118,12 @@ class Run {
       if (error) this.i.emit({ type: 'notice', level: 'error', message: error });
       if (!(e instanceof Stopped) && !(e instanceof GpuError)) console.error(e);
     }
+    const submission = Math.round(pacerOf(gpu).longestMs());
+    this.i.emit({
+      type: 'notice',
+      level: 'info',
+      message: `Longest GPU submission, as seen from the host: ${submission} ms. Peak GPU memory: ${Math.round(gpu.peakBytes() / 2 ** 20)} MiB.`,
+    });
     const timeMs = performance.now() - this.started;
     const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
     const arms = new Map<Arm, NamedTensor[]>();
