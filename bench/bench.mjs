@@ -120,6 +120,7 @@ async function measure(shapes, sizes, rounds) {
       adapter: browser.adapter,
       browser: `${browser.version} (${browser.source})`,
       machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${process.platform} ${process.arch}`,
+      cores: cpus().length,
       load: { before: loadBefore ?? 0, after: loadavg()[0] ?? 0 },
       versions: { 'jax-js': version('@jax-js/jax'), 'tfjs-webgpu': version('@tensorflow/tfjs-backend-webgpu') },
       warmUp: WARM_UP,

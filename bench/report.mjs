@@ -4,7 +4,7 @@
  * @typedef {import('./page.ts').MatmulTiming} MatmulTiming
  * @typedef {{
  *   date: string, command: string, adapter: import('../scripts/browser.mjs').BrowserAdapter, browser: string, machine: string,
- *   load: { before: number, after: number }, versions: Record<string, string>, warmUp: number, rounds: number,
+ *   cores: number, load: { before: number, after: number }, versions: Record<string, string>, warmUp: number, rounds: number,
  *   steps: { shape: import('./workload.ts').StepShape, timings: StepTiming[] }[], matmuls: { n: number, timings: MatmulTiming[] }[],
  * }} Results
  */
@@ -38,7 +38,7 @@ Written by \`${r.command}\` on ${r.date.slice(0, 10)}; running it again replaces
 - Adapter: ${adapter}${software ? ' (software: computes on the CPU)' : ''}
 - Browser: Chromium ${r.browser}, headless
 - Machine: ${r.machine}; load average ${r.load.before.toFixed(1)} before, ${r.load.after.toFixed(1)} after
-- Beside: ${peers.join(', ')}
+${r.load.before > r.cores ? '- The machine was busy with other work: times are longer than on an idle one, and small ratios are within the spread\n' : ''}- Beside: ${peers.join(', ')}
 - ${r.rounds} measured rounds after ${r.warmUp} for warming up; the contenders take turns within each round. Cells give the median and, in
   brackets, the fastest and the slowest round. A ratio above 1 means that RA3 Lab is faster, or smaller.
 
