@@ -169,7 +169,7 @@ function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, l
         ...quiet,
         size: 20,
         gap: 4,
-        space: 64,
+        space: 48,
         incrs: STEP_INCREMENTS,
         grid: { show: false },
         label: xLabel,

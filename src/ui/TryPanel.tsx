@@ -40,7 +40,7 @@ function Trial() {
       <p className="downloads">
         Trained here, each as a Hugging Face folder in a zip:
         {arms.map((a) => (
-          <button key={a} type="button" onClick={() => void lab.downloadModel(a)}>
+          <button key={a} type="button" aria-label={`Download ${armLabel(a)}`} onClick={() => void lab.downloadModel(a)}>
             {armLabel(a)}
           </button>
         ))}

@@ -1,17 +1,9 @@
 // Stories of the page, on the production build under its real policy: it opens alive and quiet, names what is wrong, runs, shares, and
 // opens what was shared without starting anything.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OpenBrowser, openBrowser } from '../../scripts/browser.mjs';
-import { ROOT } from '../../scripts/paths.mjs';
-import { serve } from '../../scripts/serve.mjs';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
-
-const RUN_LIMIT_MS = 150_000;
+import { button, downloadBy, dropFiles, LabBrowser, recipeOnPage, RUN_LIMIT_MS, runToEnd, setRecipe } from './support/labBrowser.ts';
 
 /** Seconds on any adapter: every stage, a step or two of each. */
 const TINY = {
@@ -23,56 +15,31 @@ const TINY = {
   evaluate: { prompts: 8, samples: 2 },
 };
 
+const PRESET_STAGES = [
+  ...['Test base', 'NTP', 'Test NTP', 'E-step 1', 'Infuse 1', 'M-step 1', 'E-step 2', 'Infuse 2', 'M-step 2', 'Test RA3'],
+  ...['RLVR base', 'Test base', 'RLVR NTP', 'Test NTP', 'RLVR RA3', 'Test RA3'],
+];
+
 describe('the page', () => {
-  const outDir = mkdtempSync(join(tmpdir(), 'ra3-lab-e2e-'));
-  let server: Awaited<ReturnType<typeof serve>>;
-  let browser: OpenBrowser;
+  let lab: LabBrowser;
   let page: Page;
   let faults: string[];
 
   beforeAll(async () => {
-    await build({ root: ROOT, configFile: join(ROOT, 'vite.config.ts'), logLevel: 'warn', build: { outDir, emptyOutDir: true } });
-    server = await serve({ dir: outDir, port: 0 });
-    browser = await openBrowser({ viewport: { width: 1280, height: 900 } });
+    lab = await LabBrowser.start();
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
-    rmSync(outDir, { recursive: true, force: true });
-  });
+  afterAll(() => lab?.close());
   beforeEach(async () => {
-    ({ page, faults } = await open(''));
+    ({ page, faults } = await lab.open());
   });
   afterEach(async () => {
     await page.close();
   });
 
-  async function open(hash: string): Promise<{ page: Page; faults: string[] }> {
-    const opened = await browser.context.newPage();
-    const found: string[] = [];
-    opened.on('pageerror', (error) => found.push(error.message));
-    opened.on('console', (message) => {
-      if (message.type() === 'error') found.push(message.text());
-    });
-    opened.on('request', (request) => {
-      if (!request.url().startsWith(server.url) && !/^(blob|data):/.test(request.url())) found.push(`asked for ${request.url()}`);
-    });
-    await opened.goto(server.url + hash);
-    await opened.getByRole('heading', { name: 'RA3 Lab' }).waitFor();
-    return { page: opened, faults: found };
-  }
-
-  const button = (name: string, on = page) => on.getByRole('button', { name, exact: true });
-
-  async function setRecipe(recipe: object): Promise<void> {
-    await button('Text').click();
-    await page.getByLabel('Recipe as JSON').fill(JSON.stringify(recipe));
-  }
-
   it('opens with the recorded run, asks for nothing off its origin and has no errors', async () => {
     await page.getByText('Recorded run of the embedded default; Run makes it live.').waitFor();
     for (const name of ['Run', 'Pause', 'Step', 'Share', 'Download bundle', 'Drop a model or a dataset']) {
-      expect(await button(name).count(), name).toBe(1);
+      expect(await button(page, name).count(), name).toBe(1);
     }
     for (const question of ['Is it learning?', 'What did it find?', 'What did the model write?', 'Try the model', 'What ran?']) {
       expect(await page.getByRole('heading', { name: question }).count(), question).toBe(1);
@@ -82,11 +49,11 @@ describe('the page', () => {
   });
 
   it('plays the recorded run back with the keyboard alone', async () => {
-    await button('Play').waitFor();
+    await button(page, 'Play').waitFor();
     await page.keyboard.press(' ');
-    await button('Hold').waitFor();
+    await button(page, 'Hold').waitFor();
     await page.keyboard.press(' ');
-    await button('Play').waitFor();
+    await button(page, 'Play').waitFor();
     const scrubber = page.getByLabel('Position in the recorded run');
     expect(Number(await scrubber.inputValue())).toBeLessThan(1);
     await scrubber.focus();
@@ -97,13 +64,13 @@ describe('the page', () => {
   it('names the wrong field where it is and does not run it', async () => {
     await page.getByLabel('Seed', { exact: true }).first().fill('abc');
     await page.getByText(/^seed: /).waitFor();
-    expect(await button('Run').isDisabled()).toBe(true);
+    expect(await button(page, 'Run').isDisabled()).toBe(true);
     await page.getByLabel('Seed', { exact: true }).first().fill('3');
     await page.getByText(/seed 3 instead of/).waitFor();
   });
 
   it('says of each dropped file what it is or why it was refused, as text', async () => {
-    await page.getByLabel('Files', { exact: true }).setInputFiles([
+    await dropFiles(page, [
       {
         name: '<img src=x onerror=alert(1)>.jsonl',
         mimeType: '',
@@ -113,11 +80,11 @@ describe('the page', () => {
     ]);
     await page.getByRole('list', { name: 'Problems' }).getByText('model.bin').waitFor();
     expect(await page.locator('.recognised img').count()).toBe(0);
-    expect(await button('Use in the recipe').isDisabled()).toBe(true);
+    expect(await button(page, 'Use in the recipe').isDisabled()).toBe(true);
   });
 
   it('opens a damaged link clean and says why', async () => {
-    const other = await open('#v1.AAAAAAAA');
+    const other = await lab.open('#v1.AAAAAAAA');
     await other.page
       .getByRole('alert')
       .getByText(/cannot be opened/)
@@ -126,29 +93,66 @@ describe('the page', () => {
     await other.page.close();
   });
 
-  it('runs a recipe to its end, downloads it, and shares it as a link that opens without running', async () => {
-    await setRecipe(TINY);
-    await page.waitForFunction(() => !document.querySelector<HTMLButtonElement>('button.primary')?.disabled);
-    await button('Run').click();
-    await page.waitForFunction(() => /^\d+ %/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
-    await page.waitForFunction(() => document.title.startsWith('Done'), undefined, { timeout: RUN_LIMIT_MS });
+  it('runs the preset live at one click; pauses, goes one step, goes on, and stops', async () => {
+    const count = page.locator('.left .num').first();
+    await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+    const stages = page.getByRole('list', { name: 'Stages' }).getByRole('listitem');
+    await expect.poll(() => stages.allTextContents(), { timeout: RUN_LIMIT_MS }).toEqual(PRESET_STAGES);
+    await page.waitForFunction(() => /^\d+ % · NTP/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await page.keyboard.press('p');
+    await button(page, 'Resume').waitFor({ timeout: RUN_LIMIT_MS });
+    const held = await settled(() => count.textContent());
+    await button(page, 'Step').click();
+    await expect.poll(() => count.textContent(), { timeout: RUN_LIMIT_MS }).toBe(held.replace(/^\d+/, (done) => String(Number(done) + 1)));
+    await button(page, 'Resume').click();
+    await expect
+      .poll(async () => Number.parseInt((await count.textContent()) ?? '', 10), { timeout: RUN_LIMIT_MS })
+      .toBeGreaterThan(Number.parseInt(held, 10) + 2);
+    await button(page, 'Stop').click();
+    await page.waitForFunction(() => document.title.startsWith('stopped'), undefined, { timeout: RUN_LIMIT_MS });
+    expect(await button(page, 'Run').isEnabled()).toBe(true);
+    expect(faults).toEqual([]);
+  });
+
+  it('runs a recipe to its end, saves it, and shares it as a link that a fresh profile opens without running', async () => {
+    await setRecipe(page, TINY);
+    const log = await runToEnd(page);
+    expect(log.at(-1)).toMatchObject({ type: 'end', summary: { status: 'finished', error: null } });
     const results = (on: Page) => on.getByRole('table', { name: /^Results of each arm/ });
     for (const arm of ['base', 'NTP', 'RA3']) {
       expect(await results(page).getByRole('rowheader', { name: arm, exact: true }).count(), arm).toBe(1);
     }
     expect(await page.locator('.trace').count()).toBeGreaterThan(0);
     expect(await page.locator('.rollout').count()).toBeGreaterThan(0);
+    expect((await downloadBy(page, 'Download bundle')).subarray(0, 2).toString()).toBe('PK');
 
-    const [download] = await Promise.all([page.waitForEvent('download'), button('Download bundle').click()]);
-    expect(download.suggestedFilename()).toBe('tiny.zip');
-
-    await button('Share').click();
+    await button(page, 'Share').click();
     await page.waitForFunction(() => location.hash.startsWith('#v1.'));
-    const other = await open(new URL(page.url()).hash);
+    const other = await lab.open(new URL(page.url()).hash);
     await other.page.getByText('Recipe and curves from a link, as they were sent; nothing has run here.').waitFor();
-    expect(await results(other.page).getByRole('rowheader', { name: 'RA3', exact: true }).count()).toBe(1);
+    expect(await results(other.page).textContent()).toBe(await results(page).textContent());
+    expect(await curves(other.page)).toEqual(await curves(page));
+    expect(await recipeOnPage(other.page)).toEqual(TINY);
     expect(await other.page.title()).toBe('RA3 Lab');
+    expect(await other.page.getByRole('list', { name: 'Notices' }).count()).toBe(0);
+    expect([...faults, ...other.faults]).toEqual([]);
     await other.page.close();
-    expect(faults).toEqual([]);
   });
 });
+
+/** What each chart says of its lines, for those who cannot see it. */
+async function curves(page: Page): Promise<(string | null)[]> {
+  const charts = page.getByRole('img', { name: / over (RLVR step|E-step|step): / });
+  await charts.first().waitFor();
+  return Promise.all((await charts.all()).map((chart) => chart.getAttribute('aria-label')));
+}
+
+/** A text once it has stood still for a second and a half. */
+async function settled(read: () => Promise<string | null>): Promise<string> {
+  for (let last = await read(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const now = await read();
+    if (now === last) return now ?? '';
+    last = now;
+  }
+}

@@ -1,0 +1,155 @@
+// Stories of a person's own files: a dropped model writes what it should, learns a dropped text, and goes through RA3 on a dropped dataset; what
+// comes out opens again.
+import { readFileSync } from 'node:fs';
+import { unzipSync } from 'fflate';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fromBytes } from '../../src/formats/byteSource.ts';
+import { parseLlamaConfig } from '../../src/formats/config.ts';
+import { readSafetensors } from '../../src/formats/safetensors.ts';
+import { presetRecipe } from '../../src/run/presets.ts';
+import type { ArmResult, RunEvent } from '../../src/run/events.ts';
+import type { Recipe } from '../../src/run/recipe.ts';
+import {
+  button,
+  downloadBy,
+  dropFiles,
+  LabBrowser,
+  type OpenedPage,
+  RUN_LIMIT_MS,
+  runToEnd,
+  samples,
+  setRecipe,
+} from './support/labBrowser.ts';
+
+const MODEL = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].map((name) => `models/stories260K/${name}`);
+const model = samples(...MODEL, 'models/stories260K/golden.json');
+const mbpp = samples('data/mbpp.jsonl.gz');
+const modelFiles = (model ?? []).slice(0, MODEL.length);
+
+const START = presetRecipe('recall-lines', 'quick');
+const FAST = { batch: 4, lr: 1e-3, weightDecay: 0.01 };
+
+/** Next-token prediction alone, ten steps. */
+const TEXT: Recipe = {
+  ...START,
+  name: 'own text',
+  model: 'dropped',
+  task: { kind: 'text', field: 'text', maxTokens: 64, heldOut: 0, maxRows: 10 },
+  arms: ['base', 'ntp'],
+  ntp: { ...FAST, steps: 10 },
+  rlvr: { ...START.rlvr, steps: 0 },
+  evaluate: { prompts: 4, samples: 1 },
+};
+
+/** Every stage that a dropped dataset has, a few steps of each. */
+const CODE: Recipe = {
+  ...START,
+  name: 'own code',
+  model: 'dropped',
+  task: { kind: 'code', promptField: 'text', solutionField: 'code', maxTokens: 200, heldOut: 0.1, maxRows: 60 },
+  arms: ['base', 'ra3'],
+  ra3: {
+    ...START.ra3,
+    emIterations: 1,
+    eSteps: 2,
+    programs: 2,
+    group: 2,
+    lr: 1e-4,
+    c: 0.05,
+    tokenPenalty: 0.005,
+    capPenalty: 0.02,
+    lengthNormalised: true,
+    thinkFloor: 0.2,
+    maxLatentTokens: 4,
+    infuse: 8,
+    m: { ...FAST, steps: 4 },
+  },
+  rlvr: { ...START.rlvr, steps: 0 },
+  evaluate: { prompts: 4, samples: 1 },
+};
+
+const resultsOf = (log: RunEvent[]): ArmResult[] => log.flatMap((e) => (e.type === 'end' ? e.summary.results : []));
+const nllOf = (log: RunEvent[], arm: string): number => resultsOf(log).find((r) => r.arm === arm)?.heldOutNll ?? Number.NaN;
+const failuresOf = (log: RunEvent[]): string[] => log.flatMap((e) => (e.type === 'notice' && e.level === 'error' ? [e.message] : []));
+
+describe.runIf(model)('a dropped model', () => {
+  let lab: LabBrowser;
+  let opened: OpenedPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    lab = await LabBrowser.start();
+  });
+  afterAll(() => lab?.close());
+  beforeEach(async () => {
+    opened = await lab.open();
+    page = opened.page;
+    await dropFiles(page, modelFiles);
+    await page.getByText(/llama.*260 k parameters, 5 layers, context 512, vocabulary 512/i).waitFor();
+  });
+  afterEach(async () => {
+    expect(opened.faults).toEqual([]);
+    await page.close();
+  });
+
+  async function write(prompt: string, maxTokens: number): Promise<string> {
+    await page.getByLabel(/^Prompt for/).fill(prompt);
+    await page.getByLabel('Max tokens').fill(String(maxTokens));
+    await page.getByLabel('Temperature').fill('0');
+    await button(page, 'Write').click();
+    await page.getByText(`${maxTokens} tokens,`).waitFor({ timeout: RUN_LIMIT_MS });
+    return (await page.getByLabel('Written by the model').textContent()) ?? '';
+  }
+
+  it('writes greedily what the reference wrote, to the last token, from nothing and from the first words', async () => {
+    const golden = JSON.parse(readFileSync(model!.at(-1)!, 'utf8')) as { greedy_ids: number[]; greedy_text: string };
+    const count = golden.greedy_ids.length - 1;
+    expect(await write('', count)).toBe(golden.greedy_text);
+    expect(await write('Once upon a time', count - 4)).toBe(golden.greedy_text);
+  });
+
+  it('learns a dropped text by next-token prediction', async () => {
+    const line = 'The lab counts its steps: one, two, three, four, and then it begins again. ';
+    await dropFiles(page, [{ name: 'counting.txt', mimeType: 'text/plain', buffer: Buffer.from(line.repeat(40)) }]);
+    await page.getByText('counting.txt').first().waitFor();
+    await setRecipe(page, TEXT);
+    const log = await runToEnd(page);
+    expect(failuresOf(log)).toEqual([]);
+    const losses = log.flatMap((e) => (e.type === 'metrics' && e.stage === 'ntp' ? [e.values['loss/nll'] as number] : []));
+    expect(losses).toHaveLength(10);
+    expect(losses[9]).toBeLessThan(losses[0]! - 0.3);
+    expect(nllOf(log, 'ntp')).toBeLessThan(nllOf(log, 'base'));
+  });
+
+  it.runIf(mbpp)('goes through RA3 with thoughts as text on a dropped dataset, and is saved as a folder that opens again', async () => {
+    await dropFiles(page, mbpp!);
+    await page.getByText(/^974 rows/).waitFor();
+    await button(page, 'Use in the recipe').click();
+    await page.getByText('For the dropped model; the presets are for the embedded one.').waitFor();
+    await setRecipe(page, CODE);
+    const log = await runToEnd(page);
+    expect(failuresOf(log)).toEqual([]);
+    expect(
+      log.some((e) => e.type === 'traces' && e.stage === 'e-step' && e.traces.some((t) => t.lines.some((l) => l.thought !== null))),
+    ).toBe(true);
+    expect(nllOf(log, 'ra3')).toBeLessThan(nllOf(log, 'base'));
+
+    const folder = unzipSync(await downloadBy(page, 'Download RA3'));
+    const before = await readSafetensors(fromBytes('before', readFileSync(modelFiles[1]!)));
+    const after = await readSafetensors(fromBytes('after', folder['model.safetensors']!));
+    const shapeOf = (json: string) => ({ ...parseLlamaConfig(json), raw: null });
+    expect(shapeOf(new TextDecoder().decode(folder['config.json']!))).toEqual(shapeOf(readFileSync(modelFiles[0]!, 'utf8')));
+    expect(Buffer.from(folder['tokenizer.json']!).equals(readFileSync(modelFiles[2]!))).toBe(true);
+    const shapes = (file: typeof before) => [...file.tensors].map(([name, { shape }]) => `${name} (${shape})`).sort();
+    expect(shapes(after)).toEqual(shapes(before));
+    const name = 'model.embed_tokens.weight';
+    const [old, now] = [await before.readFloat32(name), await after.readFloat32(name)];
+    expect(now.every(Number.isFinite)).toBe(true);
+    expect(now.some((x, i) => x !== old[i])).toBe(true);
+
+    // and the page writes with the weights that it has just trained
+    await page.getByLabel('Weights').selectOption('ra3');
+    expect((await write('def ', 8)).length).toBeGreaterThan(4);
+  });
+});
