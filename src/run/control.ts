@@ -11,6 +11,10 @@ export class RunControl {
   private single = false;
   private wake: (() => void) | null = null;
 
+  /** Whether the run holds, or will at its next boundary. */
+  get holds(): boolean {
+    return this.paused;
+  }
   pause(): void {
     this.paused = true;
   }

@@ -188,7 +188,8 @@ class Run {
     this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
     this.progress(0, true);
     const value = await body(async (done) => {
-      this.progress(done, false);
+      // what is held is looked at: its count is exact
+      this.progress(done, this.i.control.holds);
       this.i.gpu.check();
       await this.i.control.boundary();
     });
