@@ -1,6 +1,7 @@
 // Body of the tiled matmul: 64 x 64 outputs per workgroup of 16 x 16 threads (4 x 4 each), K in steps of 16 through workgroup memory. Takes
 // any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
-struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, mode: u32, parts: u32 }
+override MODE: u32 = 0u;
+struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, parts: u32 }
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> a: array<f32>;
 @group(0) @binding(2) var<storage, read_write> b: array<f32>;
@@ -56,8 +57,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       if (m < args.M && n < args.N) {
         let at = args.yOffset + (group.z * args.M + m) * args.ldy + n;
         var v = acc[i][j];
-        if (args.mode == 1u) { v += y[at]; }
-        if (args.mode == 2u) { v += r[at]; }
+        if (MODE == 1u) { v += y[at]; }
+        if (MODE == 2u) { v += r[at]; }
         y[at] = v;
       }
     }

@@ -1,12 +1,14 @@
 // formula: Y[m, n] = sum_k A[k, m] B[k, n], K cut into P parts that are stored one after the other; 4 rows x 1 vec4 columns per thread, registers only
 // in: A (K, M), B (K, N) f32 with row strides lda, ldb and offsets in elements; r: residual laid out as y
-// out: y (M, N) f32 with row stride ldy; mode 0 stores, 1 adds to what is there, 2 adds r
+// out: y (M, N) f32 with row stride ldy; MODE 0 stores, 1 adds to what is there, 2 adds r
 // grid: ceil(N / 32) x ceil(M / 32) x P workgroups of 8 x 8
 // cost: 2 M N K flops
 // tolerance: 1e-7 normalised mean squared error; k in ascending order
 // guard: lda and N multiples of 4; threads beyond M or N do nothing
 // Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
-struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, mode: u32, parts: u32 }
+// MODE is a constant: a load in a branch not taken still costs on CPU adapters.
+override MODE: u32 = 0u;
+struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, parts: u32 }
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b: array<vec4<f32>>;
@@ -16,7 +18,7 @@ struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32
 fn put(part: u32, m: u32, n4: u32, sum: vec4<f32>) {
   if (m >= args.M || n4 >= args.N / 4u) { return; }
   let at = (args.yOffset + (part * args.M + m) * args.ldy) / 4u + n4;
-  if (args.mode == 0u) { y[at] = sum; } else if (args.mode == 1u) { y[at] += sum; } else { y[at] = sum + r[at]; }
+  if (MODE == 0u) { y[at] = sum; } else if (MODE == 1u) { y[at] += sum; } else { y[at] = sum + r[at]; }
 }
 
 @compute @workgroup_size(8, 8)

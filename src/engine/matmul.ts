@@ -22,13 +22,13 @@ const variant = (layout: Layout, rows: number, cols: number): Variant => ({
 const tiled = (layout: Layout): Variant => ({ kernel: `linear/matmul_${layout}_tiled`, rows: 64, cols: 64, tiled: true });
 
 export const VARIANTS: Record<Layout, Variant[]> = {
-  nt: [variant('nt', 1, 4), variant('nt', 4, 4), variant('nt', 8, 4), variant('nt', 4, 8), tiled('nt')],
+  nt: [variant('nt', 1, 4), variant('nt', 4, 4), variant('nt', 8, 4), variant('nt', 8, 8), tiled('nt')],
   nn: [variant('nn', 1, 4), variant('nn', 4, 4), variant('nn', 4, 8), variant('nn', 8, 8), tiled('nn')],
   tn: [variant('tn', 4, 4), variant('tn', 4, 8), variant('tn', 8, 8), tiled('tn')],
 };
 
 type ShapeClass = 'few' | 'many'; // rows of the output
-const classOf = (layout: Layout, M: number): ShapeClass => (layout !== 'tn' && M <= 16 ? 'few' : 'many');
+const classOf = (layout: Layout, M: number): ShapeClass => (layout === 'nt' && M <= 16 ? 'few' : 'many');
 
 const tuned = new WeakMap<GpuContext, Map<string, Variant>>();
 
@@ -95,16 +95,17 @@ function emitPiece(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor
   if (!chosen) throw new Error(`No matmul kernel ${options.force}.`);
   const mode = options.accumulate ? 1 : options.residual ? 2 : 0;
   const grid = (parts: number): [number, number, number] => [Math.ceil(shape.N / chosen.cols), Math.ceil(shape.M / chosen.rows), parts];
-  const args = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape, mode, parts: 1 };
+  const args = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape, parts: 1 };
   const cost = 2 * shape.M * shape.N * shape.K;
   const parts = layout === 'tn' ? splitK(shape) : 1;
   if (parts === 1) {
-    graph.dispatch(chosen.kernel, [a, b, options.residual ?? graph.dummy(), y], { args, grid: grid(1), cost });
+    graph.dispatch(chosen.kernel, [a, b, options.residual ?? graph.dummy(), y], { overrides: { MODE: mode }, args, grid: grid(1), cost });
     return;
   }
   const partial = graph.temp('split-k', [parts, shape.M, shape.N]);
   graph.dispatch(chosen.kernel, [a, b, graph.dummy(), partial], {
-    args: { ...args, yOffset: 0, ldy: shape.N, mode: 0, parts },
+    overrides: { MODE: 0 },
+    args: { ...args, yOffset: 0, ldy: shape.N, parts },
     grid: grid(parts),
     cost,
   });
@@ -135,7 +136,7 @@ export async function tuneMatmul(gpu: GpuContext): Promise<Map<string, string>> 
     const size = gpu.software ? 64 : 512;
     for (const layout of ['nt', 'nn', 'tn'] as Layout[]) {
       for (const cls of ['few', 'many'] as ShapeClass[]) {
-        if (layout === 'tn' && cls === 'few') continue;
+        if (layout !== 'nt' && cls === 'few') continue;
         const M = cls === 'few' ? 8 : layout === 'tn' ? size : size * 8;
         const K = layout === 'tn' ? size * 8 : size;
         best.set(`${layout} ${cls}`, await fastest(gpu, layout, M, cls === 'few' ? 4 * size : 2 * size, K));
