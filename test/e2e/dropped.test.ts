@@ -47,7 +47,7 @@ const CODE: Recipe = {
   ...START,
   name: 'own code',
   model: 'dropped',
-  task: { kind: 'code', promptField: 'text', solutionField: 'code', maxTokens: 200, heldOut: 0.1, maxRows: 60 },
+  task: { kind: 'code', promptField: 'text', solutionField: 'code', maxTokens: 160, heldOut: 0.2, maxRows: 60 },
   arms: ['base', 'ra3'],
   ra3: {
     ...START.ra3,
@@ -63,7 +63,7 @@ const CODE: Recipe = {
     thinkFloor: 0.2,
     maxLatentTokens: 4,
     infuse: 8,
-    m: { ...FAST, steps: 4 },
+    m: { ...FAST, steps: 4, batch: 2 },
   },
   rlvr: { ...START.rlvr, steps: 0 },
   evaluate: { prompts: 4, samples: 1 },
