@@ -122,7 +122,7 @@ class Run {
     this.i.emit({
       type: 'notice',
       level: 'info',
-      message: `Longest GPU submission, as seen from the host: ${submission} ms. Peak GPU memory: ${Math.round(gpu.peakBytes() / 2 ** 20)} MiB.`,
+      message: `Longest GPU submission, as seen from the host (waiting for it and the first compilation of its kernels included): ${submission} ms. Peak GPU memory: ${Math.round(gpu.peakBytes() / 2 ** 20)} MiB.`,
     });
     const timeMs = performance.now() - this.started;
     const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
