@@ -71,12 +71,14 @@ function Progress() {
   const stages = log.stagesAt(cut);
   const progress = log.progressBefore(cut);
   if (shown !== 'run' && shown !== 'demo') return <div className="stages" />;
+  // a stage that a stopped run left half done is not running any more
+  const over = shown === 'run' && activity === 'idle';
   const current = stages.findLast((s) => s.state === 'running');
   return (
     <div className="stages">
       <ol aria-label="Stages">
         {stages.map((stage) => (
-          <StageCell key={keyOf(stage.ref)} stage={stage} />
+          <StageCell key={keyOf(stage.ref)} stage={over && stage.state === 'running' ? { ...stage, state: 'waiting' } : stage} />
         ))}
         {stages.length === 0 && activity !== 'idle' ? <li className="stage">Starting…</li> : null}
       </ol>

@@ -26,23 +26,22 @@ export function LearningPanel() {
 function Learning({ smoothing }: { smoothing: number }) {
   const { log, cut, version } = useLog();
   const [wanted, setWanted] = useState<string>(METRICS.reward);
+  const [wantedReward, setWantedReward] = useState<string>(METRICS.lineReward);
   const [wantedInE, setWantedInE] = useState<string>(METRICS.thinkRate);
   const metrics = log.metricsOf('rlvr');
   const metric = metrics.includes(wanted) ? wanted : METRICS.reward;
   const metricsInE = log.metricsOf('e-step');
+  const reward = metricsInE.includes(wantedReward) ? wantedReward : METRICS.lineReward;
   const metricInE = metricsInE.includes(wantedInE) ? wantedInE : METRICS.thinkRate;
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const data = useMemo(
     () => ({
       rlvr: armLines(log, cut, 'rlvr', metric),
-      reward: iteratedLines(log, cut, 'e-step', [
-        { metric: METRICS.lineReward, label: 'reward', tone: 'ra3' },
-        { metric: METRICS.lineElbo, label: 'ELBO', tone: 'second' },
-      ]),
+      reward: iteratedLines(log, cut, 'e-step', [{ metric: reward, label: reward, tone: 'ra3' }]),
       inE: iteratedLines(log, cut, 'e-step', [{ metric: metricInE, label: metricInE, tone: 'ra3' }]),
       losses: lossLines(log, cut),
     }),
-    [log, cut, version, metric, metricInE],
+    [log, cut, version, metric, reward, metricInE],
   );
   const results = log.resultsBefore(cut);
   const sentence = headline(results);
@@ -63,12 +62,17 @@ function Learning({ smoothing }: { smoothing: number }) {
           />
         </div>
         <Chart
-          title="E-step: nats per line"
+          title={reward === METRICS.lineReward ? 'E-step: nats per line' : 'E-step'}
           xLabel="E-step"
           data={data.reward}
           smoothing={smoothing}
           axis="em"
           empty="Starts with the first E-step."
+          control={
+            metricsInE.length > 1 ? (
+              <MetricChoice of="first E-step" metrics={metricsInE} metric={reward} onChoose={setWantedReward} />
+            ) : null
+          }
         />
         <Chart
           title={metricInE === METRICS.thinkRate ? 'E-step: think rate' : 'E-step'}
@@ -79,7 +83,9 @@ function Learning({ smoothing }: { smoothing: number }) {
           range={metricInE === METRICS.thinkRate ? [0, 1] : undefined}
           empty="Starts with the first E-step."
           control={
-            metricsInE.length > 1 ? <MetricChoice of="E-step" metrics={metricsInE} metric={metricInE} onChoose={setWantedInE} /> : null
+            metricsInE.length > 1 ? (
+              <MetricChoice of="second E-step" metrics={metricsInE} metric={metricInE} onChoose={setWantedInE} />
+            ) : null
           }
         />
         <Chart

@@ -29,7 +29,7 @@ function Trial() {
   const idle = useLab((s) => s.activity === 'idle');
   const trained =
     useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end && log.end.status !== 'failed'
-      ? log.end.results.map((r) => r.arm)
+      ? log.end.results.filter((r) => r.arm !== 'base' || r.phase === 'after').map((r) => r.arm)
       : [];
   const arms = [...new Set(trained)];
   const ranDropped = log.start?.recipe.model === 'dropped';

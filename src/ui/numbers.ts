@@ -11,6 +11,7 @@ export function decimal(value: number | null | undefined, digits = 3): string {
 }
 
 export function signed(value: number, digits = 2): string {
+  if (Math.abs(value) < 0.5 * 10 ** -digits) return (0).toFixed(digits);
   return value >= 0 ? `+${value.toFixed(digits)}` : `−${Math.abs(value).toFixed(digits)}`;
 }
 
