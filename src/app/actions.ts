@@ -43,7 +43,7 @@ export function createActions(lab: Lab): Actions {
     },
     pause: {
       id: 'pause',
-      label: (s) => (s.activity === 'paused' ? 'Resume' : 'Pause'),
+      label: (s) => (s.activity === 'paused' ? 'Resume' : s.activity === 'pausing' ? 'Pausing…' : 'Pause'),
       key: 'p',
       about: 'Pause at the next step, or resume',
       enabled: (s) => s.activity === 'running' || s.activity === 'paused',
@@ -64,7 +64,7 @@ export function createActions(lab: Lab): Actions {
       label: () => 'Stop',
       key: 'x',
       about: 'Stop the run and keep what it has',
-      enabled: (s) => s.activity === 'running' || s.activity === 'paused',
+      enabled: (s) => busy(s) && s.activity !== 'stopping',
       why: (s) => (busy(s) ? '' : 'Nothing is running'),
       perform: () => void lab.stop(),
     },

@@ -231,7 +231,7 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     stop: async () => {
       const { activity } = get();
-      if (activity === 'running' || activity === 'paused') await control('stopping', (a) => a.stop(), null);
+      if (activity !== 'idle' && activity !== 'stopping') await control('stopping', (a) => a.stop(), null);
     },
 
     share: async () => {

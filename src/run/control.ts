@@ -10,16 +10,17 @@ export class RunControl {
   private stopped = false;
   private single = false;
   private wake: (() => void) | null = null;
+  private readonly pausing: (() => void)[] = [];
 
-  /** Whether the run holds, or will at its next boundary. */
-  get holds(): boolean {
-    return this.paused;
-  }
-  pause(): void {
+  /** Settles when the run holds, or when it no longer will: resumed, stopped or over. */
+  pause(): Promise<void> {
     this.paused = true;
+    if (this.wake) return Promise.resolve();
+    return new Promise((resolve) => this.pausing.push(resolve));
   }
   resume(): void {
     this.paused = false;
+    this.settle();
     this.wake?.();
   }
   /** One step further, then paused again. */
@@ -30,16 +31,26 @@ export class RunControl {
   }
   stop(): void {
     this.stopped = true;
+    this.settle();
     this.wake?.();
   }
+  /** The run is over: nothing is left to wait for. */
+  end(): void {
+    this.settle();
+  }
+  private settle(): void {
+    for (const resolve of this.pausing.splice(0)) resolve();
+  }
 
-  /** Called by the run between steps. Throws Stopped. */
-  async boundary(): Promise<void> {
+  /** Called by the run between steps; onHold is told when it is to wait here. Throws Stopped. */
+  async boundary(onHold: () => void = () => undefined): Promise<void> {
     // a macrotask, so that messages (pause, stop) get through while steps are short
     await new Promise<void>((resolve) => setTimeout(resolve, 0));
     while (this.paused && !this.single && !this.stopped) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
+        onHold();
+        this.settle();
       });
       this.wake = null;
     }

@@ -188,10 +188,10 @@ class Run {
     this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
     this.progress(0, true);
     const value = await body(async (done) => {
-      // what is held is looked at: its count is exact
-      this.progress(done, this.i.control.holds);
+      this.progress(done, false);
       this.i.gpu.check();
-      await this.i.control.boundary();
+      // what is held is looked at: its count is exact
+      await this.i.control.boundary(() => this.progress(done, true));
     });
     this.progress(planned.steps, true);
     this.doneCost += planned.cost;

@@ -121,6 +121,7 @@ export class Session {
         .join('\n');
       return summary;
     } finally {
+      control.end();
       this.control.current = null;
     }
   }

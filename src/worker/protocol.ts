@@ -25,6 +25,7 @@ export interface LabApi {
   drop(files: { path: string; file: File }[]): Promise<Recognised>;
   /** Starts a run; resolves when it ends. Every event is passed to onEvent in order. */
   run(recipe: Recipe, onEvent: (events: RunEvent[]) => void): Promise<void>;
+  /** Resolves when the run holds at a step boundary, or when it ends first. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** When paused: one step further, then paused again. */
