@@ -63,7 +63,15 @@ interface MatmulOptions {
 }
 
 /** y = product, or y + product with `accumulate`, or residual + product. Long work is cut: by rows, or by K where rows are summed over. */
-export function emitMatmul(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor, shape: MatmulShape, options: MatmulOptions = {}): void {
+export function emitMatmul(
+  graph: Graph,
+  layout: Layout,
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  shape: MatmulShape,
+  options: MatmulOptions = {},
+): void {
   const { M, N, K, lda, ldb, ldy } = shape;
   const aOffset = shape.aOffset ?? 0;
   const bOffset = shape.bOffset ?? 0;
@@ -79,7 +87,15 @@ export function emitMatmul(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y
   }
   const step = Math.ceil(M / pieces / 16) * 16;
   for (let m = 0; m < M; m += step) {
-    emitPiece(graph, layout, a, b, y, { ...shape, M: Math.min(step, M - m), aOffset: aOffset + m * lda, yOffset: yOffset + m * ldy }, options);
+    emitPiece(
+      graph,
+      layout,
+      a,
+      b,
+      y,
+      { ...shape, M: Math.min(step, M - m), aOffset: aOffset + m * lda, yOffset: yOffset + m * ldy },
+      options,
+    );
   }
 }
 
