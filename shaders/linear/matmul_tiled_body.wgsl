@@ -1,8 +1,6 @@
 // Body of the tiled matmul: 64 x 64 outputs per workgroup of 16 x 16 threads (4 x 4 each), K in steps of 16 through workgroup memory. Takes
 // any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
-override MODE: u32 = 0u;
-struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, parts: u32 }
-@group(0) @binding(0) var<uniform> args: Args;
+//!include "lib/matmul_args.wgsl"
 @group(0) @binding(1) var<storage, read_write> a: array<f32>;
 @group(0) @binding(2) var<storage, read_write> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> r: array<f32>;

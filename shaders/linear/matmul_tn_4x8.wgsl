@@ -6,20 +6,8 @@
 // tolerance: 1e-7 normalised mean squared error; k in ascending order
 // guard: lda and N multiples of 4; threads beyond M or N do nothing
 // Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
-// MODE is a constant: a load in a branch not taken still costs on CPU adapters.
-override MODE: u32 = 0u;
-struct Args { M: u32, N: u32, K: u32, lda: u32, ldb: u32, ldy: u32, aOffset: u32, bOffset: u32, yOffset: u32, parts: u32 }
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> b: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> r: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
-
-fn put(part: u32, m: u32, n4: u32, sum: vec4<f32>) {
-  if (m >= args.M || n4 >= args.N / 4u) { return; }
-  let at = (args.yOffset + (part * args.M + m) * args.ldy) / 4u + n4;
-  if (MODE == 0u) { y[at] = sum; } else if (MODE == 1u) { y[at] += sum; } else { y[at] = sum + r[at]; }
-}
+//!include "lib/matmul_args.wgsl"
+//!include "lib/matmul_rows_io.wgsl"
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

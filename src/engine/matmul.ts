@@ -27,8 +27,8 @@ export const VARIANTS: Record<Layout, Variant[]> = {
   tn: [variant('tn', 4, 4), variant('tn', 4, 8), variant('tn', 8, 8), tiled('tn')],
 };
 
-type ShapeClass = 'few' | 'many'; // rows of the output
-const classOf = (layout: Layout, M: number): ShapeClass => (layout === 'nt' && M <= 16 ? 'few' : 'many');
+type ShapeClass = 'one' | 'few' | 'many'; // rows of the output
+const classOf = (layout: Layout, M: number): ShapeClass => (layout !== 'nt' || M > 16 ? 'many' : M > 2 ? 'few' : 'one');
 
 const tuned = new WeakMap<GpuContext, Map<string, Variant>>();
 
@@ -151,11 +151,11 @@ export async function tuneMatmul(gpu: GpuContext): Promise<Map<string, string>> 
     best = new Map();
     const size = gpu.software ? 64 : 512;
     for (const layout of ['nt', 'nn', 'tn'] as Layout[]) {
-      for (const cls of ['few', 'many'] as ShapeClass[]) {
-        if (layout !== 'nt' && cls === 'few') continue;
-        const M = cls === 'few' ? 8 : layout === 'tn' ? size : size * 8;
+      for (const cls of ['one', 'few', 'many'] as ShapeClass[]) {
+        if (layout !== 'nt' && cls !== 'many') continue;
+        const M = cls === 'one' ? 1 : cls === 'few' ? 8 : layout === 'tn' ? size : size * 8;
         const K = layout === 'tn' ? size * 8 : size;
-        best.set(`${layout} ${cls}`, await fastest(gpu, layout, M, cls === 'few' ? 4 * size : 2 * size, K));
+        best.set(`${layout} ${cls}`, await fastest(gpu, layout, M, cls === 'many' ? 2 * size : 4 * size, K));
       }
     }
     tuned.set(gpu, best);
