@@ -4,19 +4,20 @@ import type { GpuContext } from '../gpu/context.ts';
 import { parseLlamaConfig } from '../formats/config.ts';
 import { writeHfFolder } from '../formats/hfFolder.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
-import { Optimizer } from '../model/batch.ts';
+import { BatchRows, makeScorePlan, MODE, Optimizer } from '../model/batch.ts';
 import { LlamaModel } from '../model/llama.ts';
 import { BASE_TRAINING } from '../run/presets.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { makeRng } from '../tasks/rng.ts';
-import { buildSequence } from '../tasks/sequence.ts';
+import { buildSequence, ROLE, type Sequence } from '../tasks/sequence.ts';
+import type { LineTask } from '../tasks/task.ts';
 
 const REPORT_EVERY = 25;
 
 export async function makeDefault(
   gpu: GpuContext,
   id: 'recall-lines' | 'pointer-lines',
-  report: (line: { step: number; loss: number; gradNorm: number }) => void,
+  report: (line: { step: number; loss: number; gradNorm: number } | { gate: Gate }) => void,
 ): Promise<Map<string, Uint8Array>> {
   const task = builtinTask(id);
   const { seed, steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
@@ -53,5 +54,69 @@ export async function makeDefault(
       if (last) report(last);
     }
   }
+  report({ gate: await measureGate(model, task) });
   return writeHfFolder({ config, tensors: await model.read(), tokenizerFiles: new Map() });
+}
+
+/** What a base must lack and what it must know for thoughts to help: nats per line, expert prefixes; see docs/log.md. */
+export interface Gate {
+  /** Lines on which no thought is of use, without one. */
+  nllPlain: number | null;
+  /** Useful lines without a thought, and with the true one. */
+  nllWithout: number | null;
+  nllWithTruth: number | null;
+  /** Mean probability of the true content, given that it thinks on a useful line. */
+  truthProbability: number | null;
+}
+
+const GATE_PROGRAMS = 256;
+
+async function measureGate(model: LlamaModel, task: LineTask): Promise<Gate> {
+  const programs = task.samplePrograms(makeRng(0, 103), GATE_PROGRAMS);
+  const T = task.maxTokens;
+  const plan = await makeScorePlan(model, { B: GATE_PROGRAMS, T, W: task.window, pinned: task.window > 0 });
+  const score = async (thinks: boolean): Promise<{ sequences: Sequence[]; logprob: Float32Array }> => {
+    const rows = new BatchRows(GATE_PROGRAMS, T);
+    const sequences = programs.map((p, b) => {
+      const s = buildSequence(
+        p,
+        p.truth.map((t) => (thinks && t.useful ? t.latent : null)),
+        task.latent,
+      );
+      rows.setSequence(b, s.ids, s.pinLo, s.pinHi);
+      for (let i = 0; i + 1 < s.ids.length; i++) {
+        const content = s.roles[i + 1] === ROLE.content;
+        rows.setRow(b, i, s.ids[i + 1] as number, 1, content ? MODE.restricted : MODE.full, task.symbolLo, task.symbolHi);
+      }
+      return s;
+    });
+    plan.write(rows);
+    plan.plan.run();
+    return { sequences, logprob: (await plan.readRows()).logprob };
+  };
+  const without = await score(false);
+  const truth = await score(true);
+  plan.destroy();
+  const sums = { plain: [0, 0], without: [0, 0], truth: [0, 0], content: [0, 0] } satisfies Record<string, [number, number]>;
+  const add = (sum: number[], value: number): void => {
+    sum[0] = (sum[0] as number) + value;
+    sum[1] = (sum[1] as number) + 1;
+  };
+  programs.forEach((p, b) => {
+    p.truth.forEach(({ useful }, t) => {
+      const at = (from: typeof without, back: number): number =>
+        from.logprob[b * T + ((from.sequences[b] as Sequence).lineStart[t] as number) - back] as number;
+      if (!useful) return add(sums.plain, -at(without, 1));
+      add(sums.without, -at(without, 1));
+      add(sums.truth, -at(truth, 1));
+      add(sums.content, Math.exp(at(truth, 2)));
+    });
+  });
+  const mean = ([sum, count]: number[]): number | null => (count ? (sum as number) / count : null);
+  return {
+    nllPlain: mean(sums.plain),
+    nllWithout: mean(sums.without),
+    nllWithTruth: mean(sums.truth),
+    truthProbability: mean(sums.content),
+  };
 }
