@@ -6,11 +6,11 @@ import { type Graph, type Tensor, viewState } from './graph.ts';
 import { emitMatmul, emitReduce, flatGrid } from './matmul.ts';
 
 /** Threads per row in row-wise kernels: one on CPU adapters (no barriers), more on GPUs for wide rows. */
-function lanes(graph: Graph, width: number): number {
+export function lanes(graph: Graph, width: number): number {
   if (graph.gpu.software || width < 32) return 1;
   return width < 256 ? 16 : 64;
 }
-const rowGrid = (rows: number, perRow: number): number => Math.ceil(rows / (64 / perRow));
+export const rowGrid = (rows: number, perRow: number): number => Math.ceil(rows / (64 / perRow));
 
 /** Token rows in the order of their ids, so that the gradient of an embedding row is one segment. */
 export interface IdOrder {
@@ -262,5 +262,3 @@ export function adamW(graph: Graph, state: AdamWState, rows: Pick<LossRows, 'wei
     graph.dispatch('optim/adamw', [p, g, m, v, state.norm, state.hyper], { args: { N: n }, grid: flatGrid(n), cost: 12 * n });
   }
 }
-
-export { lanes, rowGrid };

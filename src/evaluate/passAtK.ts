@@ -1,5 +1,6 @@
 // pass@k without bias (Chen et al., arXiv 2107.03374) and bootstrap intervals over problems. Pure; the same seed gives the same interval.
 // Refuses k above the number of samples and counts that cannot be.
+import type { Interval } from '../run/events.ts';
 import type { Rng } from '../tasks/task.ts';
 
 /** One problem: n samples, c of them right. */
@@ -17,12 +18,6 @@ export function passAtK(n: number, c: number, k: number): number {
   let miss = 1;
   for (let i = n - c + 1; i <= n; i++) miss *= 1 - k / i;
   return 1 - miss;
-}
-
-export interface Interval {
-  mean: number;
-  lo: number;
-  hi: number;
 }
 
 const mean = (values: ArrayLike<number>): number => {

@@ -1,6 +1,7 @@
 // The Llama family on the GPU: one flat parameter arena laid out so that q, k, v and gate, up are one matrix each, the forward pass as a
 // traced graph, and the way to and from Hugging Face tensors. Parameter names outside are Hugging Face's.
 // Refuses: missing, surplus or misshapen tensors, all named at once.
+import type { NamedTensor } from '../formats/safetensors.ts';
 import { GpuError, type GpuContext } from '../gpu/context.ts';
 import { type Graph, type Tensor, createState, freeState, readFloats, viewState, writeTensor } from '../engine/graph.ts';
 import { type AttentionInputs, type IdOrder, attention, embed, linear, rmsNorm, swiglu } from '../engine/ops.ts';
@@ -24,11 +25,7 @@ export class ModelError extends Error {
   override name = 'ModelError';
 }
 
-export interface NamedTensor {
-  name: string;
-  shape: number[];
-  data: Float32Array;
-}
+export type { NamedTensor };
 
 interface Part {
   /** Hugging Face name and shape; parts of a block lie one after the other, row-major. */

@@ -1,6 +1,6 @@
 // What the page's worker and the command line share: a model and a dataset that were given, one run at a time, and what comes out of it: the
 // log, the arms as Hugging Face folders, the bundle. Refuses a second run while one goes on.
-import type { DroppedModel as FolderModel } from '../formats/dropped.ts';
+import type { DroppedModel } from '../formats/dropped.ts';
 import { parseLlamaConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
 import { writeHfFolder } from '../formats/hfFolder.ts';
@@ -19,7 +19,7 @@ export interface EmbeddedFiles {
   weights: Uint8Array;
 }
 
-export async function embeddedModel(files: EmbeddedFiles): Promise<FolderModel> {
+export async function embeddedModel(files: EmbeddedFiles): Promise<DroppedModel> {
   const config = parseLlamaConfig(files.config);
   return {
     name: 'embedded',
@@ -31,7 +31,7 @@ export async function embeddedModel(files: EmbeddedFiles): Promise<FolderModel> 
 }
 
 /** Loads a folder's weights into a new model on the GPU. Throws when they do not fit config.json. */
-export async function loadFolder(gpu: GpuContext, folder: FolderModel): Promise<LlamaModel> {
+export async function loadFolder(gpu: GpuContext, folder: DroppedModel): Promise<LlamaModel> {
   const model = await gpu.guarded(folder.name, () => new LlamaModel(gpu, folder.config));
   try {
     await model.load(folder.safetensors.tensors, (name) => folder.safetensors.readFloat32(name));
@@ -45,23 +45,23 @@ export async function loadFolder(gpu: GpuContext, folder: FolderModel): Promise<
 export class Session {
   readonly gpu: GpuContext;
   readonly control: { current: RunControl | null } = { current: null };
-  private model: FolderModel | null = null;
+  private model: DroppedModel | null = null;
   private dataset: Dataset | null = null;
   private events: RunEvent[] = [];
   private recipe: Recipe | null = null;
   private arms = new Map<Arm, NamedTensor[]>();
-  private from: FolderModel | null = null;
+  private from: DroppedModel | null = null;
   private traces = '';
 
   constructor(gpu: GpuContext) {
     this.gpu = gpu;
   }
 
-  give(parts: { model?: FolderModel | null; dataset?: Dataset | null }): void {
+  give(parts: { model?: DroppedModel | null; dataset?: Dataset | null }): void {
     if (parts.model) this.model = parts.model;
     if (parts.dataset) this.dataset = parts.dataset;
   }
-  get dropped(): FolderModel | null {
+  get dropped(): DroppedModel | null {
     return this.model;
   }
 
@@ -83,7 +83,8 @@ export class Session {
     const control = new RunControl();
     this.control.current = control;
     try {
-      const folder = recipe.model === 'dropped' ? (this.model as FolderModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
+      const folder =
+        recipe.model === 'dropped' ? (this.model as DroppedModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
       const corpus = makeCorpus(recipe, folder.config.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
       if (corpus.maxTokens > folder.config.maxPositions)
         throw new RecipeError(
@@ -134,11 +135,11 @@ export class Session {
   }
 
   /** A trained arm as a folder that can be loaded again. */
-  async trained(arm: Arm): Promise<FolderModel> {
+  async trained(arm: Arm): Promise<DroppedModel> {
     const files = this.exportModel(arm);
     const { from } = this;
     const weights = files.get('model.safetensors') as Uint8Array;
-    return { ...(from as FolderModel), name: arm, safetensors: await readSafetensors(fromBytes('model.safetensors', weights)) };
+    return { ...(from as DroppedModel), name: arm, safetensors: await readSafetensors(fromBytes('model.safetensors', weights)) };
   }
 
   /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
