@@ -1,12 +1,14 @@
 // A step as data: trace once, plan memory, replay. A Graph records dispatches over tensors; compile() plans every temporary into one arena
 // by liveness, fixes all bind groups and argument blocks, and returns a Plan whose run() re-encodes the whole list into one pass per
 // submission, with submissions bounded in estimated time. Gradients: the first writer of a gradient overwrites, later ones add.
-// Refuses: tensors that exceed the adapter's binding limit (GpuError 'memory'), dispatches that bind a tensor twice.
+// Checkpoints recompute a block's activations in the backward pass instead of keeping them. What is frozen gets no gradient.
+// Refuses: tensors that exceed the adapter's binding limit (GpuError 'memory').
 import { type GpuContext, GpuError } from '../gpu/context.ts';
 import { kernelSource } from '../gpu/shaders.ts';
 import { DISPATCH_COST, pacerOf } from './pacer.ts';
 
-export type Dtype = 'f32' | 'u32' | 'i32';
+/** f16 is for weights alone: two to a word, element 2i in the low half, read with unpack2x16float (no adapter feature is needed). */
+export type Dtype = 'f32' | 'u32' | 'i32' | 'f16';
 
 /** A typed block of GPU memory. `view` tensors alias a range of another. */
 export interface Tensor {
@@ -28,7 +30,11 @@ export interface Dispatch {
   args: Record<string, number>;
   tensors: Tensor[];
   grid: [number, number, number];
-  /** Estimated multiply-adds x 2 plus bytes moved: used to bound submissions and for profiles. */
+  /** Estimated arithmetic, multiply-add = 2. */
+  flops: number;
+  /** Bytes of all that is bound: each byte moved once. */
+  bytes: number;
+  /** flops + bytes + a constant: what submissions are cut by. */
   cost: number;
 }
 
@@ -36,6 +42,7 @@ export interface DispatchOptions {
   overrides?: Record<string, number>;
   args?: Record<string, number>;
   grid: number | [number, number] | [number, number, number];
+  /** Estimated arithmetic, multiply-add = 2. */
   cost?: number;
 }
 
@@ -48,23 +55,26 @@ export function elements(shape: readonly number[]): number {
   return n;
 }
 
+const bytesOf = (shape: readonly number[], dtype: Dtype): number =>
+  Math.max(4, dtype === 'f16' ? Math.ceil(elements(shape) / 2) * 4 : elements(shape) * 4);
+
 /** A tensor with its own zeroed buffer, readable and writable by the host; lives until freeState. */
 export function createState(gpu: GpuContext, label: string, shape: readonly number[], dtype: Dtype = 'f32'): Tensor {
-  const sizeBytes = Math.max(4, elements(shape) * 4);
+  const sizeBytes = bytesOf(shape, dtype);
   const buffer = gpu.createBuffer(label, sizeBytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC);
   return { id: nextId++, label, shape, dtype, sizeBytes, kind: 'state', buffer, offset: 0, parent: null };
 }
 
-/** A tensor over elements [offset, offset + size) of a state tensor; the offset must be a multiple of 64 elements. */
+/** A tensor over elements [offset, offset + size) of a state tensor; the offset must be a multiple of 64 elements (f16: 128). */
 export function viewState(parent: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
-  const offset = parent.offset + offsetElements * 4;
+  const offset = parent.offset + offsetElements * (parent.dtype === 'f16' ? 2 : 4);
   if (offset % ALIGN !== 0) throw new GpuError('invalid', `View ${label} at byte ${offset} is not aligned to ${ALIGN}.`);
   return {
     id: nextId++,
     label,
     shape,
     dtype: parent.dtype,
-    sizeBytes: elements(shape) * 4,
+    sizeBytes: bytesOf(shape, parent.dtype),
     kind: 'view',
     buffer: parent.buffer,
     offset,
@@ -131,8 +141,9 @@ export class Graph {
   private readonly temps: Tensor[] = [];
   private readonly owned: Tensor[] = [];
   private readonly kept = new Set<number>();
-  private readonly tape: (() => void)[] = [];
+  private tape: (() => void)[] = [];
   private readonly gradients = new Map<number, { tensor: Tensor; written: boolean }>();
+  private readonly frozenIds = new Set<number>();
   private dummyTensor: Tensor | null = null;
 
   constructor(gpu: GpuContext, label: string) {
@@ -154,7 +165,7 @@ export class Graph {
       label,
       shape,
       dtype,
-      sizeBytes: Math.max(4, elements(shape) * 4),
+      sizeBytes: bytesOf(shape, dtype),
       kind: 'temp',
       buffer: null,
       offset: 0,
@@ -195,6 +206,8 @@ export class Graph {
       args: options.args ?? {},
       tensors,
       grid,
+      flops: options.cost ?? 0,
+      bytes,
       cost: (options.cost ?? 0) + bytes + DISPATCH_COST,
     });
   }
@@ -204,13 +217,42 @@ export class Graph {
     this.tape.push(emit);
   }
   backward(): void {
-    for (let i = this.tape.length - 1; i >= 0; i--) (this.tape[i] as () => void)();
-    this.tape.length = 0;
+    const { tape } = this;
+    this.tape = [];
+    for (let i = tape.length - 1; i >= 0; i--) (tape[i] as () => void)();
   }
 
-  /** Declares where the gradient of x is to be stored (parameters); the first writer still overwrites. */
-  bindGradient(x: Tensor, gradient: Tensor): void {
-    this.gradients.set(x.id, { tensor: gradient, written: false });
+  /**
+   * y = block(x) whose activations are not kept: the backward pass runs the block again and then backward through it. The block must emit the
+   * same dispatches both times and read nothing that changes in between but x and parameters.
+   */
+  checkpoint(x: Tensor, block: (x: Tensor) => Tensor): Tensor {
+    const outer = this.tape;
+    this.tape = [];
+    const y = block(x);
+    this.tape = outer;
+    this.onBackward(() => {
+      const rest = this.tape;
+      this.tape = [];
+      const again = block(x);
+      this.shareGradient(again, y);
+      this.backward();
+      this.tape = rest;
+    });
+    return y;
+  }
+
+  /** Frozen tensors get no gradient. An op freezes its output when all its inputs are frozen. */
+  freeze(t: Tensor): void {
+    this.frozenIds.add(t.id);
+  }
+  frozen(t: Tensor): boolean {
+    return this.frozenIds.has(t.id);
+  }
+
+  /** Declares where the gradient of x is to be stored (parameters). The first writer overwrites, unless `add` says that there is something to add to. */
+  bindGradient(x: Tensor, gradient: Tensor, add = false): void {
+    this.gradients.set(x.id, { tensor: gradient, written: add });
   }
   /** The gradient of x for a writer: `accumulate` says whether it must add. Made on first demand. */
   gradientFor(x: Tensor): { tensor: Tensor; accumulate: boolean } {
@@ -229,41 +271,46 @@ export class Graph {
     if (!entry?.written) throw new GpuError('invalid', `No gradient has reached ${x.label}.`);
     return entry.tensor;
   }
-  /** A residual connection: x's gradient starts as y's (same memory). y must have no later reader of its gradient as its own. */
+  /**
+   * A residual connection: x's gradient starts as y's (same memory), or y's is added to what x has. y must have no later reader of its gradient
+   * as its own.
+   */
   shareGradient(x: Tensor, y: Tensor): void {
-    if (this.gradients.get(x.id)) throw new GpuError('invalid', `${x.label} has a gradient already; it cannot share ${y.label}'s.`);
-    this.gradients.set(x.id, { tensor: this.gradientOf(y), written: true });
+    if (this.frozen(x)) return;
+    const dy = this.gradientOf(y);
+    const has = this.gradients.get(x.id);
+    if (!has) this.gradients.set(x.id, { tensor: dy, written: true });
+    else {
+      const N = elements(x.shape);
+      const grid: [number, number] = [Math.min(65535, Math.ceil(N / 64)), Math.ceil(N / 64 / 65535)];
+      this.dispatch('linear/reduce_parts', [dy, has.tensor], { args: { P: 1, N, accumulate: has.written ? 1 : 0 }, grid });
+      has.written = true;
+    }
   }
 
   /** Plans memory, makes pipelines and bind groups. The graph is not to be extended afterwards. */
   async compile(): Promise<Plan> {
     const { gpu } = this;
-    const offsets = planOffsets(this.dispatches, this.temps, this.kept);
-    const limit = Math.min(gpu.device.limits.maxBufferSize, 0xffffffff);
-    if (offsets.total > limit)
-      throw new GpuError(
-        'memory',
-        `${this.label} needs ${offsets.total} bytes for activations; this adapter allows ${limit} in one buffer. Use a smaller batch.`,
-      );
+    const limit = gpu.device.limits;
+    const offsets = planOffsets(this.dispatches, this.temps, this.kept, Math.min(limit.maxBufferSize, 0xffffff00));
     const pipelines = await Promise.all(this.dispatches.map((d) => gpu.pipeline(d.kernel, d.overrides)));
     return gpu.guarded(this.label, () => {
-      const arena = gpu.createBuffer(
-        `${this.label}/arena`,
-        offsets.total,
-        GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      const arenas = offsets.totals.map((size, i) =>
+        gpu.createBuffer(`${this.label}/arena ${i}`, size, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST),
       );
       for (const t of this.temps) {
-        t.buffer = arena;
-        t.offset = offsets.of.get(t.id) ?? 0;
+        const place = offsets.of.get(t.id);
+        t.buffer = arenas[place?.bin ?? 0] ?? null;
+        t.offset = place?.offset ?? 0;
       }
       const { buffer: uniforms, offsets: at } = packArgs(gpu, this.label, this.dispatches);
       const steps = this.dispatches.map((d, i) => {
         const { pipeline, layout } = pipelines[i] as { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout };
         const entries: GPUBindGroupEntry[] = d.tensors.map((t, b) => {
-          if (t.sizeBytes > gpu.device.limits.maxStorageBufferBindingSize)
+          if (t.sizeBytes > limit.maxStorageBufferBindingSize)
             throw new GpuError(
               'memory',
-              `${t.label} of ${this.label} is ${t.sizeBytes} bytes; this adapter binds at most ${gpu.device.limits.maxStorageBufferBindingSize}. Use a smaller batch or model.`,
+              `${t.label} of ${this.label} is ${t.sizeBytes} bytes; this adapter binds at most ${limit.maxStorageBufferBindingSize}. Use a smaller batch or model.`,
             );
           return { binding: b + 1, resource: { buffer: t.buffer as GPUBuffer, offset: t.offset, size: Math.ceil(t.sizeBytes / 16) * 16 } };
         });
@@ -271,12 +318,13 @@ export class Graph {
         if (slot) entries.unshift({ binding: 0, resource: { buffer: uniforms, offset: slot.offset, size: slot.size } });
         return { pipeline, group: gpu.device.createBindGroup({ label: d.kernel, layout, entries }), grid: d.grid, cost: d.cost };
       });
-      return new Plan(gpu, this.label, steps, this.dispatches, arena, uniforms, this.owned);
+      return new Plan(gpu, this.label, steps, this.dispatches, arenas, uniforms, this.owned);
     });
   }
 }
 
-interface Step {
+/** A dispatch as it is encoded. */
+export interface Step {
   pipeline: GPUComputePipeline;
   group: GPUBindGroup;
   grid: [number, number, number];
@@ -289,8 +337,9 @@ export class Plan {
   readonly label: string;
   readonly dispatches: readonly Dispatch[];
   readonly arenaBytes: number;
-  private readonly steps: readonly Step[];
-  private readonly arena: GPUBuffer;
+  /** Parallel to `dispatches`. */
+  readonly steps: readonly Step[];
+  private readonly arenas: readonly GPUBuffer[];
   private readonly uniforms: GPUBuffer;
   private readonly owned: Tensor[];
   readonly cost: number;
@@ -300,7 +349,7 @@ export class Plan {
     label: string,
     steps: Step[],
     dispatches: Dispatch[],
-    arena: GPUBuffer,
+    arenas: GPUBuffer[],
     uniforms: GPUBuffer,
     owned: Tensor[],
   ) {
@@ -308,8 +357,8 @@ export class Plan {
     this.label = label;
     this.steps = steps;
     this.dispatches = dispatches;
-    this.arena = arena;
-    this.arenaBytes = arena.size;
+    this.arenas = arenas;
+    this.arenaBytes = arenas.reduce((n, a) => n + a.size, 0);
     this.uniforms = uniforms;
     this.owned = owned;
     this.cost = steps.reduce((n, s) => n + s.cost, 0);
@@ -356,18 +405,22 @@ export class Plan {
   }
 
   destroy(): void {
-    this.gpu.destroyBuffer(this.arena);
+    for (const arena of this.arenas) this.gpu.destroyBuffer(arena);
     this.gpu.destroyBuffer(this.uniforms);
     for (const t of this.owned) freeState(this.gpu, t);
   }
 }
 
-/** Greedy by size: the largest tensors first, each at the lowest offset that no tensor alive at the same time covers. */
+/**
+ * Greedy by size: the largest tensors first, each at the lowest offset that no tensor alive at the same time covers, in the first buffer of at
+ * most `capacity` bytes where it fits.
+ */
 export function planOffsets(
   dispatches: readonly Dispatch[],
   temps: readonly Tensor[],
   kept: ReadonlySet<number>,
-): { of: Map<number, number>; total: number } {
+  capacity = Infinity,
+): { of: Map<number, { bin: number; offset: number }>; totals: number[] } {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   dispatches.forEach((d, i) => {
@@ -382,24 +435,32 @@ export function planOffsets(
     last.set(id, dispatches.length);
   }
   const order = temps.filter((t) => first.has(t.id)).sort((a, b) => b.sizeBytes - a.sizeBytes || a.id - b.id);
-  const placed: { lo: number; hi: number; from: number; to: number }[] = [];
-  const of = new Map<number, number>();
-  let total = 0;
+  const bins: { lo: number; hi: number; begin: number; end: number }[][] = [];
+  const of = new Map<number, { bin: number; offset: number }>();
+  const totals: number[] = [];
   for (const t of order) {
-    const from = first.get(t.id) as number;
-    const to = last.get(t.id) as number;
+    const begin = first.get(t.id) as number;
+    const end = last.get(t.id) as number;
     const size = Math.ceil(t.sizeBytes / ALIGN) * ALIGN;
-    const busy = placed.filter((p) => p.from <= to && from <= p.to).sort((a, b) => a.lo - b.lo);
-    let offset = 0;
-    for (const p of busy) {
-      if (offset + size <= p.lo) break;
-      offset = Math.max(offset, p.hi);
+    if (size > capacity)
+      throw new GpuError('memory', `${t.label} needs ${size} bytes in one buffer; this adapter allows ${capacity}. Use a smaller batch.`);
+    for (let bin = 0; ; bin++) {
+      bins[bin] ??= [];
+      const placed = bins[bin] as { lo: number; hi: number; begin: number; end: number }[];
+      const busy = placed.filter((p) => p.begin <= end && begin <= p.end).sort((a, b) => a.lo - b.lo);
+      let offset = 0;
+      for (const p of busy) {
+        if (offset + size <= p.lo) break;
+        offset = Math.max(offset, p.hi);
+      }
+      if (offset + size > capacity) continue;
+      of.set(t.id, { bin, offset });
+      placed.push({ lo: offset, hi: offset + size, begin, end });
+      totals[bin] = Math.max(totals[bin] ?? 0, offset + size);
+      break;
     }
-    of.set(t.id, offset);
-    placed.push({ lo: offset, hi: offset + size, from, to });
-    total = Math.max(total, offset + size);
   }
-  return { of, total };
+  return { of, totals };
 }
 
 function packArgs(

@@ -6,25 +6,35 @@ import { makeRng } from '../../../src/tasks/rng.ts';
 function temp(id: number, sizeBytes: number, kind: Tensor['kind'] = 'temp'): Tensor {
   return { id, label: `t${id}`, shape: [sizeBytes / 4], dtype: 'f32', sizeBytes, kind, buffer: null, offset: 0, parent: null };
 }
-const dispatch = (tensors: Tensor[]): Dispatch => ({ kernel: '', overrides: {}, args: {}, tensors, grid: [1, 1, 1], cost: 0 });
+const dispatch = (tensors: Tensor[]): Dispatch => ({
+  kernel: '',
+  overrides: {},
+  args: {},
+  tensors,
+  grid: [1, 1, 1],
+  flops: 0,
+  bytes: 0,
+  cost: 0,
+});
 
 /** Pairs of temporaries that are alive together although their bytes overlap. */
-function clashes(dispatches: Dispatch[], temps: Tensor[], kept: Set<number>): string[] {
-  const { of, total } = planOffsets(dispatches, temps, kept);
+function clashes(dispatches: Dispatch[], temps: Tensor[], kept: Set<number>, capacity = Infinity): string[] {
+  const { of, totals } = planOffsets(dispatches, temps, kept, capacity);
+  for (const total of totals) expect(total).toBeLessThanOrEqual(capacity);
   const lives = temps.flatMap((t) => {
     const uses = dispatches.flatMap((d, i) => (d.tensors.includes(t) ? [i] : []));
     if (kept.has(t.id)) uses.push(0, dispatches.length);
     if (uses.length === 0) return [];
-    const offset = of.get(t.id)!;
+    const { bin, offset } = of.get(t.id)!;
     expect(offset % 256).toBe(0);
-    expect(offset + t.sizeBytes).toBeLessThanOrEqual(total);
-    return [{ t, offset, from: Math.min(...uses), to: Math.max(...uses) }];
+    expect(offset + t.sizeBytes).toBeLessThanOrEqual(totals[bin]!);
+    return [{ t, bin, offset, from: Math.min(...uses), to: Math.max(...uses) }];
   });
   return lives.flatMap((a, i) =>
     lives
       .slice(i + 1)
       .filter((b) => a.from <= b.to && b.from <= a.to)
-      .filter((b) => a.offset < b.offset + b.t.sizeBytes && b.offset < a.offset + a.t.sizeBytes)
+      .filter((b) => a.bin === b.bin && a.offset < b.offset + b.t.sizeBytes && b.offset < a.offset + a.t.sizeBytes)
       .map((b) => `${a.t.label} and ${b.t.label}`),
   );
 }
@@ -40,22 +50,31 @@ describe('planOffsets', () => {
     });
     const kept = new Set(temps.filter(() => rng.int(6) === 0).map((t) => t.id));
     expect(clashes(dispatches, temps, kept)).toEqual([]);
+    expect(clashes(dispatches, temps, kept, 20_224)).toEqual([]);
+  });
+
+  it('takes another buffer where one would grow beyond what the adapter allows, and refuses what fits none', () => {
+    const temps = [temp(1, 1024), temp(2, 1024), temp(3, 1024)];
+    expect(planOffsets([dispatch(temps)], temps, new Set(), 2048).totals).toEqual([2048, 1024]);
+    expect(() => planOffsets([dispatch(temps)], temps, new Set(), 512)).toThrow(
+      /t1 needs 1024 bytes in one buffer; this adapter allows 512/,
+    );
   });
 
   it('uses memory again: a chain needs two temporaries at once', () => {
     const temps = Array.from({ length: 20 }, (_, i) => temp(i + 1, 1024));
     const dispatches = temps.slice(1).map((t, i) => dispatch([temps[i]!, t]));
-    expect(planOffsets(dispatches, temps, new Set()).total).toBe(2048);
+    expect(planOffsets(dispatches, temps, new Set()).totals).toEqual([2048]);
   });
 
   it('keeps what is to be read after the run to itself', () => {
     const temps = Array.from({ length: 20 }, (_, i) => temp(i + 1, 1024));
     const dispatches = temps.slice(1).map((t, i) => dispatch([temps[i]!, t]));
-    expect(planOffsets(dispatches, temps, new Set([1])).total).toBe(3072);
+    expect(planOffsets(dispatches, temps, new Set([1])).totals).toEqual([3072]);
     expect(clashes(dispatches, temps, new Set([1]))).toEqual([]);
   });
 
   it('gives nothing to temporaries that no dispatch binds', () => {
-    expect(planOffsets([], [temp(1, 1024)], new Set()).total).toBe(0);
+    expect(planOffsets([], [temp(1, 1024)], new Set()).totals).toEqual([]);
   });
 });
