@@ -22,6 +22,10 @@ export interface GpuContext {
   readonly report: AdapterReport;
   /** True on CPU adapters (SwiftShader, llvmpipe): kernels shaped for CPUs are preferred until measured. */
   readonly software: boolean;
+  /** What the device has beyond the core of WebGPU. */
+  readonly features: ReadonlySet<string>;
+  /** Lanes of a subgroup where the device has subgroups and all are of one size, else null. */
+  readonly subgroupSize: number | null;
   /** Bytes in live buffers made here. */
   bytesInUse(): number;
   peakBytes(): number;
@@ -54,22 +58,47 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   };
 }
 
+export interface OpenOptions {
+  /** Opens with WebGPU's default limits and no features, as on the least adapter there may be. */
+  minimum?: true;
+  /** Faults: the n-th buffer made here (from 1) fails as it does when memory is out. */
+  failAllocation?: (n: number) => boolean;
+}
+
+/** Taken where the adapter has them; every kernel that needs one has a twin that does not. */
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
+/** Feature that an `enable` directive of WGSL stands for. */
+const FEATURE_OF_ENABLE: Record<string, string> = {
+  f16: 'shader-f16',
+  subgroups: 'subgroups',
+  chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix',
+};
+/** Raised to what the adapter has. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+] as const;
+
 /** Opens a device on the adapter. Throws GpuError('missing') when the device is refused. */
-export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
+export async function openGpu(adapter: GPUAdapter, options: OpenOptions = {}): Promise<GpuContext> {
   const report = reportAdapter(adapter);
-  const want: GPUFeatureName[] = ['timestamp-query'];
-  const requiredFeatures = want.filter((f) => adapter.features.has(f));
-  const l = adapter.limits;
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({
-      requiredFeatures,
-      requiredLimits: {
-        maxBufferSize: l.maxBufferSize,
-        maxStorageBufferBindingSize: l.maxStorageBufferBindingSize,
-        maxStorageBuffersPerShaderStage: Math.min(l.maxStorageBuffersPerShaderStage, 10),
-      },
-    });
+    device = await adapter.requestDevice(
+      options.minimum
+        ? {}
+        : {
+            requiredFeatures: FEATURES.filter((f) => adapter.features.has(f)) as GPUFeatureName[],
+            requiredLimits: {
+              ...Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+              maxStorageBuffersPerShaderStage: Math.min(adapter.limits.maxStorageBuffersPerShaderStage, 10),
+            },
+          },
+    );
   } catch (e) {
     throw new GpuError(
       'missing',
@@ -77,8 +106,11 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
     );
   }
 
+  const features: ReadonlySet<string> = new Set(device.features);
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
   let bytes = 0;
   let peak = 0;
+  let allocations = 0;
   let pending: GpuError | null = null;
   const sizes = new Map<GPUBuffer, number>();
   const pipelines = new Map<string, Promise<Pipeline>>();
@@ -103,6 +135,8 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
     device,
     report,
     software: report.software,
+    features,
+    subgroupSize: features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : null,
     lost,
     bytesInUse: () => bytes,
     peakBytes: () => peak,
@@ -113,6 +147,8 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
           'memory',
           `${label} needs ${size} bytes in one buffer; this adapter allows ${device.limits.maxBufferSize}. Use a smaller batch or model.`,
         );
+      allocations++;
+      if (options.failAllocation?.(allocations)) throw new GpuError('memory', outOfMemory(label));
       const buffer = device.createBuffer({ label, size, usage });
       sizes.set(buffer, size);
       bytes += size;
@@ -158,11 +194,7 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
       }
       const invalid = await device.popErrorScope();
       const memory = await device.popErrorScope();
-      if (memory)
-        throw new GpuError(
-          'memory',
-          `The GPU is out of memory while making ${what}. Use a smaller batch, a shorter context or a smaller model.`,
-        );
+      if (memory) throw new GpuError('memory', outOfMemory(what));
       if (thrown) throw thrown;
       if (invalid) throw new GpuError('invalid', `${what}: ${invalid.message}`);
       return value!;
@@ -177,8 +209,19 @@ export async function openGpu(adapter: GPUAdapter): Promise<GpuContext> {
   return context;
 }
 
+const outOfMemory = (what: string): string =>
+  `The GPU is out of memory while making ${what}. Use a smaller batch, a shorter context or a smaller model.`;
+
 async function compile(device: GPUDevice, kernel: string, overrides: Record<string, number>): Promise<Pipeline> {
   const source = kernelSource(kernel);
+  for (const enable of source.enables) {
+    const feature = FEATURE_OF_ENABLE[enable] ?? enable;
+    if (!device.features.has(feature))
+      throw new GpuError(
+        'missing',
+        `Kernel ${kernel} needs the feature ${feature}, which this device does not have. Use its twin without it.`,
+      );
+  }
   for (const name of Object.keys(overrides))
     if (!source.overrides.includes(name)) throw new GpuError('invalid', `Kernel ${kernel} has no override ${name}.`);
   const module = device.createShaderModule({ label: kernel, code: source.code });

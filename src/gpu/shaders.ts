@@ -1,6 +1,6 @@
 // WGSL sources by kernel name ("norm/rms_forward"), with `//!include "lib/x.wgsl"` resolved: textual, each file once, errors with file and
 // line. Also reads off a kernel what a dispatch needs: its storage bindings, its Args struct and its override constants.
-// Refuses: unknown kernels and includes, a kernel whose Args holds anything but scalars.
+// Refuses: unknown kernels and includes, a kernel whose Args holds anything but scalars, an `enable` after other code.
 
 const FILES = import.meta.glob('/shaders/**/*.wgsl', { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
 
@@ -15,6 +15,8 @@ export interface KernelSource {
   bindings: string[];
   args: ArgField[];
   overrides: string[];
+  /** Extensions that the kernel enables, e.g. "f16". */
+  enables: string[];
 }
 
 const cache = new Map<string, KernelSource>();
@@ -44,9 +46,24 @@ export function kernelSource(name: string): KernelSource {
     args.push({ name: m[1] as string, type: m[2] as ArgField['type'] });
   }
   const overrides = [...code.matchAll(/^override\s+(\w+)/gm)].map((m) => m[1] as string);
-  const source = { name, code, bindings, args, overrides };
+  const source = { name, code, bindings, args, overrides, enables: enablesOf(name, code) };
   cache.set(name, source);
   return source;
+}
+
+/** WGSL wants `enable` before any other code; what an include brings counts too. */
+function enablesOf(name: string, code: string): string[] {
+  const enables: string[] = [];
+  let other = '';
+  for (const line of code.split('\n')) {
+    const text = line.replace(/\/\/.*$/, '').trim();
+    const m = /^enable\s+(\w+)\s*;$/.exec(text);
+    if (m && other)
+      throw new Error(`Kernel ${name}: "${text}" stands after "${other}"; move it to the first line of code, before any include.`);
+    if (m) enables.push(m[1] as string);
+    else other ||= text;
+  }
+  return enables;
 }
 
 function resolve(path: string, seen: Set<string>, from: string, line: number): string {
