@@ -1,8 +1,7 @@
 // Body of the tiled matmul: 64 x 64 outputs per workgroup of 16 x 16 threads (4 x 4 each), K in steps of 16 through workgroup memory. Takes
-// any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
+// any sizes and strides. Needs elementB. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
 //!include "lib/matmul_args.wgsl"
 @group(0) @binding(1) var<storage, read_write> a: array<f32>;
-@group(0) @binding(2) var<storage, read_write> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> r: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 var<workgroup> tileA: array<f32, 1088>; // 16 x 68: the pad keeps columns in different banks
@@ -32,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       if (LAYOUT == 0u) { n = t / 16u; kb = t % 16u; }
       var vb = 0.0;
       if (n0 + n < args.N && k0 + kb < to) {
-        if (LAYOUT == 0u) { vb = b[args.bOffset + (n0 + n) * args.ldb + k0 + kb]; } else { vb = b[args.bOffset + (k0 + kb) * args.ldb + n0 + n]; }
+        if (LAYOUT == 0u) { vb = elementB(args.bOffset + (n0 + n) * args.ldb + k0 + kb); } else { vb = elementB(args.bOffset + (k0 + kb) * args.ldb + n0 + n); }
       }
       tileB[kb * 68u + n] = vb;
     }
@@ -57,6 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         var v = acc[i][j];
         if (MODE == 1u) { v += y[at]; }
         if (MODE == 2u) { v += r[at]; }
+        if (MODE == 3u) { v += r[n]; }
         y[at] = v;
       }
     }

@@ -1,12 +1,13 @@
 // formula: Y[m, n] = sum_k A[k, m] B[k, n], K cut into P parts that are stored one after the other; 8 rows x 2 vec4 columns per thread, registers only
-// in: A (K, M), B (K, N) f32 with row strides lda, ldb and offsets in elements; r: residual laid out as y
-// out: y (M, N) f32 with row stride ldy; MODE 0 stores, 1 adds to what is there, 2 adds r
+// in: A (K, M), B (K, N) f32 with row strides lda, ldb and offsets in elements; r: residual laid out as y, or a row (N)
+// out: y (M, N) f32 with row stride ldy; MODE 0 stores, 1 adds to what is there, 2 adds the residual, 3 adds the row
 // grid: ceil(N / 64) x ceil(M / 64) x P workgroups of 8 x 8
 // cost: 2 M N K flops
 // tolerance: 1e-7 normalised mean squared error; k in ascending order
 // guard: lda and N multiples of 4; threads beyond M or N do nothing
 // Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
 //!include "lib/matmul_args.wgsl"
+//!include "lib/matmul_b_f32.wgsl"
 //!include "lib/matmul_rows_io.wgsl"
 
 @compute @workgroup_size(8, 8)
@@ -34,8 +35,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var k = begin; k < end; k++) {
     let aRow = (args.aOffset + k * args.lda) / 4u;
     let bRow = (args.bOffset + k * args.ldb) / 4u;
-    let w0 = b[bRow + n0];
-    let w1 = b[bRow + n1];
+    let w0 = loadB(bRow + n0);
+    let w1 = loadB(bRow + n1);
     let x0 = a[aRow + m0];
     s00 += x0.x * w0; s01 += x0.x * w1;
     s10 += x0.y * w0; s11 += x0.y * w1;

@@ -1,30 +1,46 @@
 // The three matmul layouts and the choice among their kernels. Every variant computes the same sums in the same order of k; which one is
 // fastest differs by adapter (registers win on CPU adapters, tiles on GPUs), so each is timed once per device and shape class.
 // Refuses nothing: sizes that the register variants cannot take go to the tiled ones.
-import type { GpuContext } from '../gpu/context.ts';
+import { type GpuContext, GpuError } from '../gpu/context.ts';
 import { Graph, createState, freeState, type Tensor } from './graph.ts';
 
 export type Layout = 'nt' | 'nn' | 'tn';
 
+/** How B is stored. */
+type Stored = 'f32' | 'f16';
+
 interface Variant {
   kernel: string;
+  stored: Stored;
   rows: number; // outputs per workgroup
   cols: number;
-  tiled: boolean;
+  /** registers: reads and writes in fours; tiles: workgroup memory; simple: one output per thread. The latter two take any shape. */
+  kind: 'registers' | 'tiles' | 'simple';
 }
 
-const variant = (layout: Layout, rows: number, cols: number): Variant => ({
-  kernel: `linear/matmul_${layout}_${rows}x${cols}`,
+const suffix = (stored: Stored): string => (stored === 'f16' ? '_f16' : '');
+const registers = (layout: Layout, stored: Stored, rows: number, cols: number): Variant => ({
+  kernel: `linear/matmul_${layout}_${rows}x${cols}${suffix(stored)}`,
+  stored,
   rows: rows * 8,
   cols: cols * 8,
-  tiled: false,
+  kind: 'registers',
 });
-const tiled = (layout: Layout): Variant => ({ kernel: `linear/matmul_${layout}_tiled`, rows: 64, cols: 64, tiled: true });
+const anyShape = (layout: Layout, stored: Stored): Variant[] => [
+  { kernel: `linear/matmul_${layout}_simple${suffix(stored)}`, stored, rows: 8, cols: 8, kind: 'simple' },
+  { kernel: `linear/matmul_${layout}_tiled${suffix(stored)}`, stored, rows: 64, cols: 64, kind: 'tiles' },
+];
+const perDtype = (layout: 'nt' | 'nn', stored: Stored): Variant[] => [
+  registers(layout, stored, 1, 4),
+  registers(layout, stored, 4, 4),
+  registers(layout, stored, 8, 8),
+  ...anyShape(layout, stored),
+];
 
 export const VARIANTS: Record<Layout, Variant[]> = {
-  nt: [variant('nt', 1, 4), variant('nt', 4, 4), variant('nt', 8, 4), variant('nt', 8, 8), tiled('nt')],
-  nn: [variant('nn', 1, 4), variant('nn', 4, 4), variant('nn', 4, 8), variant('nn', 8, 8), tiled('nn')],
-  tn: [variant('tn', 4, 4), variant('tn', 4, 8), variant('tn', 8, 8), tiled('tn')],
+  nt: [...perDtype('nt', 'f32'), ...perDtype('nt', 'f16')],
+  nn: [...perDtype('nn', 'f32'), ...perDtype('nn', 'f16')],
+  tn: [registers('tn', 'f32', 4, 4), registers('tn', 'f32', 4, 8), registers('tn', 'f32', 8, 8), ...anyShape('tn', 'f32')],
 };
 
 type ShapeClass = 'one' | 'few' | 'many'; // rows of the output
@@ -46,7 +62,7 @@ export interface MatmulShape {
 }
 
 function fits(v: Variant, layout: Layout, s: MatmulShape): boolean {
-  if (v.tiled) return true;
+  if (v.kind !== 'registers') return true;
   const aligned = s.lda % 4 === 0 && s.ldb % 4 === 0 && (s.aOffset ?? 0) % 4 === 0 && (s.bOffset ?? 0) % 4 === 0;
   if (layout === 'nt') return aligned && s.K % 4 === 0;
   return aligned && s.N % 4 === 0 && s.ldy % 4 === 0 && (s.yOffset ?? 0) % 4 === 0;
@@ -57,12 +73,18 @@ const largestFlops = (gpu: GpuContext): number => (gpu.software ? 1e8 : 2e10);
 
 interface MatmulOptions {
   accumulate?: boolean;
+  /** Laid out as y. */
   residual?: Tensor;
+  /** (N), added to every row. */
+  bias?: Tensor;
   /** Names a kernel (tests, tuning). */
   force?: string;
 }
 
-/** y = product, or y + product with `accumulate`, or residual + product. Long work is cut: by rows, or by K where rows are summed over. */
+/**
+ * y = product, or with one of the options: y + product (`accumulate`), residual + product, bias + product. B may be f16 in nt and nn. Long work
+ * is cut: by rows, or by K where rows are summed over. Throws GpuError('invalid') on other dtypes and on two options at once.
+ */
 export function emitMatmul(
   graph: Graph,
   layout: Layout,
@@ -73,6 +95,16 @@ export function emitMatmul(
   options: MatmulOptions = {},
 ): void {
   const { M, N, K, lda, ldb, ldy } = shape;
+  if (a.dtype !== 'f32' || y.dtype !== 'f32' || !(b.dtype === 'f32' || (b.dtype === 'f16' && layout !== 'tn')))
+    throw new GpuError(
+      'invalid',
+      `Matmul ${layout} of ${a.label} (${a.dtype}) and ${b.label} (${b.dtype}): only b of nt and nn may be f16, all else is f32.`,
+    );
+  if (Number(options.accumulate ?? false) + Number(!!options.residual) + Number(!!options.bias) > 1)
+    throw new GpuError(
+      'invalid',
+      `Matmul into ${y.label}: accumulate, residual and bias exclude each other; add the other in an op of its own.`,
+    );
   const aOffset = shape.aOffset ?? 0;
   const bOffset = shape.bOffset ?? 0;
   const yOffset = shape.yOffset ?? 0;
@@ -101,21 +133,25 @@ export function emitMatmul(
 
 function emitPiece(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor, shape: MatmulShape, options: MatmulOptions): void {
   const { gpu } = graph;
-  const candidates = VARIANTS[layout];
+  const candidates = VARIANTS[layout].filter((v) => v.stored === b.dtype && fits(v, layout, shape));
   const best = tuned.get(gpu)?.get(`${layout} ${classOf(layout, shape.M)}`);
   const chosen = options.force
     ? candidates.find((v) => v.kernel === options.force)
-    : best && fits(best, layout, shape)
-      ? best
-      : candidates.find((v) => fits(v, layout, shape) && !(v.rows === 8 && shape.M > 16));
+    : (candidates.find((v) => v.kernel === best?.kernel.concat(suffix(v.stored))) ??
+      candidates.find((v) => !(v.rows === 8 && v.kind === 'registers' && shape.M > 16) && v.kind !== (gpu.software ? 'tiles' : 'simple')));
   if (!chosen) throw new Error(`No matmul kernel ${options.force}.`);
-  const mode = options.accumulate ? 1 : options.residual ? 2 : 0;
+  const mode = options.accumulate ? 1 : options.residual ? 2 : options.bias ? 3 : 0;
   const grid = (parts: number): [number, number, number] => [Math.ceil(shape.N / chosen.cols), Math.ceil(shape.M / chosen.rows), parts];
   const args = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape, parts: 1 };
   const cost = 2 * shape.M * shape.N * shape.K;
-  const parts = layout === 'tn' ? splitK(shape) : 1;
+  const parts = layout === 'tn' && mode <= 1 ? splitK(shape) : 1;
   if (parts === 1) {
-    graph.dispatch(chosen.kernel, [a, b, options.residual ?? graph.dummy(), y], { overrides: { MODE: mode }, args, grid: grid(1), cost });
+    graph.dispatch(chosen.kernel, [a, b, options.residual ?? options.bias ?? graph.dummy(), y], {
+      overrides: { MODE: mode },
+      args,
+      grid: grid(1),
+      cost,
+    });
     return;
   }
   const partial = graph.temp('split-k', [parts, shape.M, shape.N]);
@@ -173,7 +209,7 @@ async function fastest(gpu: GpuContext, layout: Layout, M: number, N: number, K:
   ];
   const shape = { M, N, K, lda: layout === 'tn' ? M : K, ldb: layout === 'nt' ? K : N, ldy: N };
   for (const v of VARIANTS[layout]) {
-    if (!fits(v, layout, shape)) continue;
+    if (v.stored !== 'f32' || v.kind === 'simple' || !fits(v, layout, shape)) continue;
     const graph = new Graph(gpu, `tune ${v.kernel}`);
     emitMatmul(graph, layout, a, b, y, shape, { force: v.kernel });
     const plan = await graph.compile();

@@ -1,15 +1,15 @@
 // Every matmul kernel of every layout over odd shapes, strides, offsets and modes; split K; the choice among kernels; the reduction of parts.
-import { freeState, Graph } from '../../src/engine/graph.ts';
+import { createState, freeState, Graph, type Tensor, writeTensor } from '../../src/engine/graph.ts';
 import { emitMatmul, emitReduce, type Layout, type MatmulShape, VARIANTS } from '../../src/engine/matmul.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
-import { matmulNN, matmulNT, matmulTN } from '../reference/linear.ts';
+import { fromHalf, matmulNN, matmulNT, matmulTN, toHalf } from '../reference/linear.ts';
 import type { KernelCase } from '../support/kernelCase.ts';
 import { check, expectClose } from './support/compare.ts';
 import { download, randomFloats, strided, UNTOUCHED, upload } from './support/runKernel.ts';
 
 const REFERENCE = { nt: matmulNT, nn: matmulNN, tn: matmulTN };
 
-type Mode = 'store' | 'accumulate' | 'residual';
+type Mode = 'store' | 'accumulate' | 'residual' | 'bias';
 interface Table {
   M: number;
   N: number;
@@ -26,34 +26,48 @@ function stored(layout: Layout, { M, N, K }: { M: number; N: number; K: number }
   return { a: layout === 'tn' ? [K, M] : [M, K], b: layout === 'nt' ? [N, K] : [K, N] } as { a: [number, number]; b: [number, number] };
 }
 
+/** The tensor that holds b in its dtype; f16 goes two to a word. */
+function uploadB(gpu: GpuContext, b: Float64Array, dtype: 'f32' | 'f16'): Tensor {
+  if (dtype === 'f32') return upload(gpu, 'b', b);
+  const tensor = createState(gpu, 'b', [b.length], 'f16');
+  const words = new Uint32Array(Math.ceil(b.length / 2));
+  b.forEach((v, i) => {
+    words[i >> 1]! |= toHalf(v) << (16 * (i % 2));
+  });
+  writeTensor(gpu, tensor, words);
+  return tensor;
+}
+
 /**
  * The kernels of a shape: registers want widths that are multiples of 4, which rows get by a stride (zeros in the gap), as the logits do.
  */
-async function multiply(gpu: GpuContext, layout: Layout, t: Table, force?: string): Promise<void> {
+async function multiply(gpu: GpuContext, layout: Layout, t: Table, dtype: 'f32' | 'f16' = 'f32', force?: string): Promise<void> {
   const { a: sizeA, b: sizeB } = stored(layout, t);
   const A = randomFloats(sizeA[0] * sizeA[1], 1);
-  const B = randomFloats(sizeB[0] * sizeB[1], 2);
+  const B = randomFloats(sizeB[0] * sizeB[1], 2).map((v) => (dtype === 'f16' ? fromHalf(toHalf(v)) : v));
   const expected = REFERENCE[layout](A, B, t.M, t.N, t.K);
   const round = (n: number): number => Math.ceil(n / 4) * 4;
   const lda = round(sizeA[1]) + (t.pad ?? 0);
-  const ldb = force?.endsWith('tiled') ? sizeB[1] : round(sizeB[1]) + (t.pad ?? 0);
+  const ldb = force && /tiled|simple/.test(force) ? sizeB[1] : round(sizeB[1]) + (t.pad ?? 0);
   const ldy = t.N + (t.pad ?? 0);
   const skip = t.skip ?? 0;
   const before = (x: Float64Array, ld: number): Float64Array => Float64Array.from([...new Float64Array(skip * ld).fill(9), ...x]);
   const old = randomFloats(t.M * t.N, 3);
-  const plus = t.mode === 'store' ? null : old;
+  const plus = t.mode === 'store' ? null : t.mode === 'bias' ? old.map((_, i) => old[i % t.N]!) : old;
   const y = before(strided(t.mode === 'accumulate' ? old : new Float64Array(t.M * t.N).fill(UNTOUCHED), t.M, t.N, ldy, UNTOUCHED), ldy);
   const tensors = {
     a: upload(gpu, 'a', before(strided(A, sizeA[0], sizeA[1], lda), lda)),
-    b: upload(gpu, 'b', before(strided(B, sizeB[0], sizeB[1], ldb), ldb)),
+    b: uploadB(gpu, before(strided(B, sizeB[0], sizeB[1], ldb), ldb), dtype),
     y: upload(gpu, 'y', y),
     residual: upload(gpu, 'residual', before(strided(old, t.M, t.N, ldy), ldy)),
+    bias: upload(gpu, 'bias', old.slice(0, t.N)),
   };
   const graph = new Graph(gpu, `${layout} matmul`);
   const shape: MatmulShape = { M: t.M, N: t.N, K: t.K, lda, ldb, ldy, aOffset: skip * lda, bOffset: skip * ldb, yOffset: skip * ldy };
   emitMatmul(graph, layout, tensors.a, tensors.b, tensors.y, shape, {
     accumulate: t.mode === 'accumulate',
     ...(t.mode === 'residual' ? { residual: tensors.residual } : {}),
+    ...(t.mode === 'bias' ? { bias: tensors.bias } : {}),
     ...(force ? { force } : {}),
   });
   const plan = await graph.compile();
@@ -86,6 +100,7 @@ const TABLES: Record<Layout, Table[]> = {
     { M: 37, N: 13, K: 20, mode: 'residual', pad: 4 },
     { M: 65, N: 67, K: 36, mode: 'accumulate' },
     { M: 9, N: 11, K: 12, mode: 'store', pad: 8, skip: 3 },
+    { M: 18, N: 21, K: 16, mode: 'bias' },
   ],
   nn: [
     { M: 1, N: 4, K: 1, mode: 'store' },
@@ -93,6 +108,7 @@ const TABLES: Record<Layout, Table[]> = {
     { M: 37, N: 20, K: 13, mode: 'residual', pad: 4 },
     { M: 65, N: 68, K: 35, mode: 'accumulate' },
     { M: 9, N: 8, K: 11, mode: 'store', pad: 8, skip: 3 },
+    { M: 18, N: 24, K: 15, mode: 'bias' },
   ],
   tn: [
     { M: 1, N: 4, K: 1, mode: 'store' },
@@ -111,16 +127,18 @@ const ODD: Table[] = [
   { M: 7, N: 13, K: 11, mode: 'accumulate', pad: 1 },
   { M: 70, N: 65, K: 17, mode: 'residual' },
   { M: 3, N: 5, K: 30, mode: 'store', pad: 3, skip: 1 },
+  { M: 5, N: 7, K: 9, mode: 'bias', pad: 2 },
 ];
 
 const LAYOUTS = Object.keys(VARIANTS) as Layout[];
 
 export const cases: KernelCase[] = [
   ...LAYOUTS.flatMap((layout) =>
-    VARIANTS[layout].map(({ kernel, tiled }) => ({
+    VARIANTS[layout].map(({ kernel, kind, stored: dtype }) => ({
       name: `${kernel} equals the reference`,
       async run(gpu: GpuContext) {
-        for (const table of tiled ? [...TABLES[layout], ...ODD] : TABLES[layout]) await multiply(gpu, layout, table, kernel);
+        for (const table of kind === 'registers' ? TABLES[layout] : [...TABLES[layout], ...ODD])
+          await multiply(gpu, layout, table, dtype, kernel);
       },
     })),
   ),
@@ -129,7 +147,7 @@ export const cases: KernelCase[] = [
     async run(gpu) {
       for (const layout of LAYOUTS)
         for (const table of [ODD[1]!, { M: 7, N: 12, K: 16, mode: 'store' as const }, { M: 40, N: 6, K: 8, mode: 'store' as const }])
-          await multiply(gpu, layout, table);
+          for (const dtype of layout === 'tn' ? (['f32'] as const) : (['f32', 'f16'] as const)) await multiply(gpu, layout, table, dtype);
     },
   },
   {

@@ -1,0 +1,25 @@
+// Body of the matmul with one output per thread. Takes any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
+// Needs lib/matmul_args and elementB.
+@group(0) @binding(1) var<storage, read_write> a: array<f32>;
+@group(0) @binding(3) var<storage, read_write> r: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let m = id.y;
+  let n = id.x;
+  if (m >= args.M || n >= args.N) { return; }
+  let perPart = (args.K + args.parts - 1u) / args.parts;
+  let begin = id.z * perPart;
+  let end = min(begin + perPart, args.K);
+  var sum = 0.0;
+  for (var k = begin; k < end; k++) {
+    var aAt = args.aOffset + m * args.lda + k;
+    var bAt = args.bOffset + k * args.ldb + n;
+    if (LAYOUT == 0u) { bAt = args.bOffset + n * args.ldb + k; }
+    if (LAYOUT == 2u) { aAt = args.aOffset + k * args.lda + m; }
+    sum += a[aAt] * elementB(bAt);
+  }
+  let at = args.yOffset + (id.z * args.M + m) * args.ldy + n;
+  if (MODE == 0u) { y[at] = sum; } else if (MODE == 1u) { y[at] += sum; } else if (MODE == 2u) { y[at] = sum + r[at]; } else { y[at] = sum + r[n]; }
+}
