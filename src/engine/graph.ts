@@ -288,39 +288,70 @@ export class Graph {
     }
   }
 
-  /** Plans memory, makes pipelines and bind groups. The graph is not to be extended afterwards. */
+  /** Plans memory, makes pipelines and bind groups. The graph is not to be extended afterwards. Frees all that it made when it fails. */
   async compile(): Promise<Plan> {
     const { gpu } = this;
-    const limit = gpu.device.limits;
-    const offsets = planOffsets(this.dispatches, this.temps, this.kept, Math.min(limit.maxBufferSize, 0xffffff00));
-    const pipelines = await Promise.all(this.dispatches.map((d) => gpu.pipeline(d.kernel, d.overrides)));
-    return gpu.guarded(this.label, () => {
-      const arenas = offsets.totals.map((size, i) =>
-        gpu.createBuffer(`${this.label}/arena ${i}`, size, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST),
-      );
-      for (const t of this.temps) {
-        const place = offsets.of.get(t.id);
-        t.buffer = arenas[place?.bin ?? 0] ?? null;
-        t.offset = place?.offset ?? 0;
-      }
-      const { buffer: uniforms, offsets: at } = packArgs(gpu, this.label, this.dispatches);
-      const steps = this.dispatches.map((d, i) => {
-        const { pipeline, layout } = pipelines[i] as { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout };
-        const entries: GPUBindGroupEntry[] = d.tensors.map((t, b) => {
-          if (t.sizeBytes > limit.maxStorageBufferBindingSize)
-            throw new GpuError(
-              'memory',
-              `${t.label} of ${this.label} is ${t.sizeBytes} bytes; this adapter binds at most ${limit.maxStorageBufferBindingSize}. Use a smaller batch or model.`,
-            );
-          return { binding: b + 1, resource: { buffer: t.buffer as GPUBuffer, offset: t.offset, size: Math.ceil(t.sizeBytes / 16) * 16 } };
+    const made: GPUBuffer[] = [];
+    try {
+      const limit = gpu.device.limits;
+      const offsets = planOffsets(this.dispatches, this.temps, this.kept, Math.min(limit.maxBufferSize, 0xffffff00));
+      const pipelines = await Promise.all(this.dispatches.map((d) => gpu.pipeline(d.kernel, d.overrides)));
+      return await gpu.guarded(this.label, () => {
+        offsets.totals.forEach((size, i) => {
+          const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+          made.push(gpu.createBuffer(`${this.label}/arena ${i}`, size, usage));
         });
-        const slot = at[i] as { offset: number; size: number } | null;
-        if (slot) entries.unshift({ binding: 0, resource: { buffer: uniforms, offset: slot.offset, size: slot.size } });
-        return { pipeline, group: gpu.device.createBindGroup({ label: d.kernel, layout, entries }), grid: d.grid, cost: d.cost };
+        for (const t of this.temps) {
+          const place = offsets.of.get(t.id);
+          t.buffer = place ? (made[place.bin] as GPUBuffer) : null;
+          t.offset = place?.offset ?? 0;
+        }
+        const arenas = [...made];
+        const { buffer: uniforms, offsets: at } = packArgs(gpu, this.label, this.dispatches);
+        made.push(uniforms);
+        const steps = this.dispatches.map((d, i) => {
+          const { pipeline, layout } = pipelines[i] as { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout };
+          const entries: GPUBindGroupEntry[] = d.tensors.map((t, b) => {
+            if (t.sizeBytes > limit.maxStorageBufferBindingSize)
+              throw new GpuError(
+                'memory',
+                `${t.label} of ${this.label} is ${t.sizeBytes} bytes; this adapter binds at most ${limit.maxStorageBufferBindingSize}. Use a smaller batch or model.`,
+              );
+            return {
+              binding: b + 1,
+              resource: { buffer: t.buffer as GPUBuffer, offset: t.offset, size: Math.ceil(t.sizeBytes / 16) * 16 },
+            };
+          });
+          const slot = at[i] as { offset: number; size: number } | null;
+          if (slot) entries.unshift({ binding: 0, resource: { buffer: uniforms, offset: slot.offset, size: slot.size } });
+          return { pipeline, group: gpu.device.createBindGroup({ label: d.kernel, layout, entries }), grid: d.grid, cost: d.cost };
+        });
+        return new Plan(gpu, this.label, steps, this.dispatches, arenas, uniforms, this.owned);
       });
-      return new Plan(gpu, this.label, steps, this.dispatches, arenas, uniforms, this.owned);
-    });
+    } catch (e) {
+      for (const buffer of made) gpu.destroyBuffer(buffer);
+      this.free();
+      throw e;
+    }
   }
+
+  /** Frees the inputs of a graph that will not be compiled. */
+  free(): void {
+    for (const t of this.owned) freeState(this.gpu, t);
+  }
+}
+
+/** Traces and compiles; whatever goes wrong on the way, nothing stays allocated. */
+export async function tracePlan<T>(gpu: GpuContext, label: string, trace: (graph: Graph) => T): Promise<{ plan: Plan; value: T }> {
+  const graph = new Graph(gpu, label);
+  let value: T;
+  try {
+    value = await gpu.guarded(label, () => trace(graph));
+  } catch (e) {
+    graph.free();
+    throw e;
+  }
+  return { plan: await graph.compile(), value };
 }
 
 /** A dispatch as it is encoded. */
