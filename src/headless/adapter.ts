@@ -31,19 +31,22 @@ const CHROMIUM_ICD = ['/usr/lib/chromium', '/usr/lib64/chromium-browser', '/opt/
 /** Instances stay alive as long as the process: Dawn's devices do not outlive theirs. */
 const instances: GPU[] = [];
 
+/** Timestamps to the nanosecond: Dawn gives them in steps of 65 us otherwise, as a guard against spying pages. */
+export const EXACT_TIMESTAMPS = 'disable-dawn-features=timestamp_quantization';
+
 /**
- * Opens an adapter. `choice` wins over RA3_ADAPTER. Throws when the driver asked for is not on this machine, and says what to install when
- * there is none at all.
+ * Opens an adapter. `choice` wins over RA3_ADAPTER; `flags` are Dawn's. Throws when the driver asked for is not on this machine, and says
+ * what to install when there is none at all.
  */
-export async function openNodeGpu(choice: AdapterChoice = choiceOfEnvironment()): Promise<NodeGpu> {
+export async function openNodeGpu(choice: AdapterChoice = choiceOfEnvironment(), flags: readonly string[] = []): Promise<NodeGpu> {
   Object.assign(globalThis, globals);
-  if (choice === 'llvmpipe') return openDriver(choice, findLlvmpipe());
-  if (choice === 'swiftshader') return openDriver(choice, await findSwiftShader());
-  const own = await requestAdapter();
+  if (choice === 'llvmpipe') return openDriver(choice, findLlvmpipe(), flags);
+  if (choice === 'swiftshader') return openDriver(choice, await findSwiftShader(), flags);
+  const own = await requestAdapter(flags);
   if (own) return own;
   if (process.platform !== 'linux') throw new Error('Dawn found no WebGPU adapter. Update the graphics driver and run this again.');
   await loadVulkanLoader();
-  return openDriver('swiftshader', await findSwiftShader());
+  return openDriver('swiftshader', await findSwiftShader(), flags);
 }
 
 /** The choices that openNodeGpu can open on this machine, best first, no driver twice. */
@@ -62,8 +65,8 @@ function choiceOfEnvironment(): AdapterChoice {
   throw new Error(`RA3_ADAPTER is '${choice}'; it may be 'default', 'swiftshader' or 'llvmpipe', or not set.`);
 }
 
-async function requestAdapter(): Promise<NodeGpu | null> {
-  const gpu = create([]);
+async function requestAdapter(flags: readonly string[]): Promise<NodeGpu | null> {
+  const gpu = create([...flags]);
   const adapter = (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? (await gpu.requestAdapter());
   if (!adapter) return null;
   instances.push(gpu);
@@ -72,7 +75,7 @@ async function requestAdapter(): Promise<NodeGpu | null> {
 }
 
 /** Opens one Vulkan driver by its manifest; the driver choice of the process is left as it was. */
-async function openDriver(name: string, icd: string | null): Promise<NodeGpu> {
+async function openDriver(name: string, icd: string | null, flags: readonly string[]): Promise<NodeGpu> {
   if (icd === null) {
     throw new Error(
       `No Vulkan driver '${name}' on this machine. On Linux x64 'npm ci' brings SwiftShader; elsewhere install a Vulkan driver (Debian: apt install mesa-vulkan-drivers).`,
@@ -81,7 +84,7 @@ async function openDriver(name: string, icd: string | null): Promise<NodeGpu> {
   const before = process.env.VK_ICD_FILENAMES;
   process.env.VK_ICD_FILENAMES = icd;
   try {
-    const opened = (await requestAdapter()) ?? ((await loadVulkanLoader()) ? await requestAdapter() : null);
+    const opened = (await requestAdapter(flags)) ?? ((await loadVulkanLoader()) ? await requestAdapter(flags) : null);
     if (opened) return opened;
   } finally {
     if (before === undefined) delete process.env.VK_ICD_FILENAMES;
