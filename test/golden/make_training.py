@@ -2,7 +2,7 @@
 
 Run from the repository root, after make_families.py: python test/golden/make_training.py
 
-schedules.json: factors of the learning rate by transformers' schedules, for steps 0 to total + 4 (step 0 is the first update).
+schedules.json: factors of the learning rate by transformers' schedules, for steps 0 (the first update) to total.
 curve.json: 200 AdamW steps of families/llama3 in float32 on 100 lines of 24 ids (the next id follows from the last by a fixed permutation 3 times in 4, else it
 is any), four lines a step in cyclic order; loss before each update, and how far a run in float64 is from it. Conventions are those of make_families.py."""
 import json
@@ -29,7 +29,7 @@ def factors(make):
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = make(optimiser)
     values = []
-    for _ in range(TOTAL + 5):
+    for _ in range(TOTAL + 1):
         values.append(schedule.get_last_lr()[0])
         optimiser.step()
         schedule.step()
