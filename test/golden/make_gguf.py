@@ -213,34 +213,33 @@ def make_models():
     files = {}
     mixed = {"token_embd.weight": Type.F16, "attn_q.weight": Type.F16, "attn_k.weight": Type.BF16, "ffn_up.weight": Type.BF16}
 
-    config = llama.LlamaConfig(**COMMON, intermediate_size=64, rope_parameters=LLAMA3, tie_word_embeddings=False)
-    factors = torch.ones(4) / (1 / 500000.0 ** (torch.arange(0, 8, 2) / 8))
+    config = llama.LlamaConfig(**(COMMON | {"num_hidden_layers": 1}), intermediate_size=64, rope_parameters=LLAMA3, tie_word_embeddings=False)
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
     inverse, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
-    freqs = (1 / factors.double() / inverse.double()).float().numpy()
+    freqs = (500000.0 ** -(torch.arange(0, 8, 2).double() / 8) / inverse.double()).float().numpy()
     files["llama"] = write("llama", "llama", shaken(llama.LlamaForCausalLM(config)), DECODER, mixed,
                            decoder_settings(config) | {"rope.freq_base": 500000.0}, {"rope_freqs.weight": freqs})
 
     config = llama.LlamaConfig(**COMMON, intermediate_size=256, tie_word_embeddings=True)
     kinds = {"0.ffn_down.weight": Type.Q4_K, "1.ffn_down.weight": Type.Q6_K, "attn_q.weight": Type.Q8_0, "attn_k.weight": Type.Q4_0,
-             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q8_0}
+             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q8_0, "attn_output.weight": Type.F16}
     files["llamaQuantised"] = write("llamaQuantised", "llama", shaken(llama.LlamaForCausalLM(config)), DECODER, kinds,
                                     decoder_settings(config, intermediate=256) | {"rope.scaling.type": "linear", "rope.scaling.factor": 2.0})
 
-    tokenizer = byte_level(QWEN2, normalizers.NFC(), size=500)
+    tokenizer = byte_level(QWEN2, normalizers.NFC(), size=340)
     size = tokenizer.get_vocab_size()
     config = qwen2.Qwen2Config(**(COMMON | {"vocab_size": size}), intermediate_size=64, tie_word_embeddings=True)
     files["qwen2"] = write("qwen2", "qwen2", shaken(qwen2.Qwen2ForCausalLM(config)), DECODER, {"weight": Type.Q8_0},
                            decoder_settings(config) | {"rope.freq_base": 1000000.0}, tokenizer=tokenizer)
     files["qwen2"]["texts"] = {text: tokenizer.encode(text).ids for text in ["Hello world<|end|>", "it's 123", "e\u0301 été", "今天\n\n  x"]}
 
-    config = qwen3.Qwen3Config(**COMMON, head_dim=16, intermediate_size=64, tie_word_embeddings=True)
+    config = qwen3.Qwen3Config(**(COMMON | {"num_hidden_layers": 1}), head_dim=16, intermediate_size=64, tie_word_embeddings=True)
     files["qwen3"] = write("qwen3", "qwen3", shaken(qwen3.Qwen3ForCausalLM(config)), DECODER, {"weight": Type.F16},
                            decoder_settings(config, 16) | {"rope.freq_base": 1000000.0})
 
     config = smollm3.SmolLM3Config(**(COMMON | {"num_hidden_layers": 4}), intermediate_size=32, tie_word_embeddings=True, pad_token_id=0)
-    files["smollm3"] = write("smollm3", "smollm3", shaken(smollm3.SmolLM3ForCausalLM(config)), DECODER, {"weight": Type.F16},
+    files["smollm3"] = write("smollm3", "smollm3", shaken(smollm3.SmolLM3ForCausalLM(config)), DECODER, {"weight": Type.Q8_0},
                              decoder_settings(config, intermediate=32) | {"rope.freq_base": 2000000.0})
 
     config = gemma3.Gemma3TextConfig(**(COMMON | {"num_hidden_layers": 1}), head_dim=16, intermediate_size=64, sliding_window=16)
@@ -248,13 +247,13 @@ def make_models():
     files["gemma3"] = write("gemma3", "gemma3", shaken(gemma3.Gemma3ForCausalLM(config)), names, {"weight": Type.F16},
                             decoder_settings(config, 16) | {"rope.freq_base": 1000000.0, "attention.sliding_window": 16})
 
-    config = gpt2.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=VOCAB)
+    config = gpt2.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_inner=64, n_positions=64, vocab_size=VOCAB)
     names = {"embed": "transformer.wte", "positions": "transformer.wpe", "norm": "transformer.ln_f", "head": "lm_head",
              "layers": "transformer.h", "layer": GPT2_LAYER}
     kinds = {"attn_qkv.weight": Type.F16, "attn_output.weight": Type.Q8_0, "ffn_up.weight": Type.Q4_0, "ffn_down.weight": Type.F16,
              "token_embd.weight": Type.F16}
     files["gpt2"] = write("gpt2", "gpt2", shaken(gpt2.GPT2LMHeadModel(config)), names, kinds, {
-        "context_length": 64, "embedding_length": 32, "block_count": 2, "feed_forward_length": 128, "attention.head_count": 4,
+        "context_length": 64, "embedding_length": 32, "block_count": 2, "feed_forward_length": 64, "attention.head_count": 4,
         "attention.layer_norm_epsilon": 1e-5})
 
     config = gpt_neox.GPTNeoXConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, vocab_size=VOCAB,
