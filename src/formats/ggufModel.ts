@@ -376,7 +376,9 @@ function makeWeights(file: GgufFile, names: Map<string, string>, orderOf: (store
     tensors,
     async read(name, first, count) {
       const stored = names.get(name);
-      if (stored === undefined) throw new FormatError(`${quote(file.name)} has no tensor for ${quote(name)}.`);
+      const elements = file.tensors.get(stored ?? '')?.elements;
+      if (stored === undefined || elements === undefined) throw new FormatError(`${quote(file.name)} has no tensor for ${quote(name)}.`);
+      checkRange(file, stored, first, count, elements);
       const order = orderOf(stored);
       switch (order.kind) {
         case 'plain':
@@ -453,7 +455,6 @@ function transposedReader(file: GgufFile): (stored: string, first: number, count
     if (kept?.stored !== stored) kept = { stored, values: file.readStored(stored) };
     const rows = await kept.values;
     const [outputs = 0, inputs = 0] = file.tensors.get(stored)?.shape ?? [];
-    checkRange(file, stored, first, count, outputs * inputs);
     const { dtype } = rows;
     const firstColumn = Math.floor(first / outputs);
     const columns = count === 0 ? 0 : Math.ceil((first + count) / outputs) - firstColumn;

@@ -46,7 +46,7 @@ async function llama3Scaling(
   base: number,
   headDim: number,
   fault: (what: string) => never,
-): Promise<Record<string, unknown>> {
+): Promise<Record<string, unknown> | null> {
   const tensor = file.tensors.get('rope_freqs.weight');
   if (tensor?.type !== 'F32' || tensor.elements !== headDim / 2) {
     return fault(`rope_freqs must hold ${headDim / 2} values in F32, one per frequency of a head`);

@@ -146,6 +146,8 @@ def write(file, arch, model, names, kinds, settings, extra=None, tokenizer=None)
         kind = Type.F32 if values.ndim == 1 else next((kind for ending, kind in kinds.items() if stored.endswith(ending)), Type.F32)
         data = encoded(values, kind, draw)
         writer.add_tensor(stored, data, raw_dtype=kind)
+        # transformers 5 calls it lm_head in memory and embed_out in files
+        name = "embed_out.weight" if arch == "gptneox" and stored == "output.weight" else name
         result = np.ascontiguousarray(back(dequantised(data, kind)), dtype=np.float32)
         expected[name] = {"shape": list(result.shape), "dtype": kind.name}
         if arch == "gemma3" and stored.endswith("norm.weight"):
@@ -223,7 +225,7 @@ def make_models():
 
     config = llama.LlamaConfig(**COMMON, intermediate_size=256, tie_word_embeddings=True)
     kinds = {"0.ffn_down.weight": Type.Q4_K, "1.ffn_down.weight": Type.Q6_K, "attn_q.weight": Type.Q8_0, "attn_k.weight": Type.Q4_0,
-             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q4_0, "attn_output.weight": Type.F16}
+             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q4_0, "attn_output.weight": Type.Q8_0}
     files["llamaQuantised"] = write("llamaQuantised", "llama", shaken(llama.LlamaForCausalLM(config)), DECODER, kinds,
                                     decoder_settings(config, intermediate=256) | {"rope.scaling.type": "linear", "rope.scaling.factor": 2.0})
 
