@@ -1,105 +1,167 @@
-// The token sampler: the token that the reference's Gumbel-max draws from the reference's filtered distribution, untempered log-probabilities,
-// prompts that are forced; the counter-based generator bit for bit.
+// The token sampler: the token that the reference's Gumbel-max draws from the reference's filtered distribution, log-probability and entropy of the
+// raw one, settings per slot, what it writes and what it leaves alone; the counter-based generator bit for bit.
 import { createState, freeState, readFloats } from '../../src/engine/graph.ts';
 import { logitStride } from '../../src/engine/ops.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { philox, unitFloat } from '../../src/tasks/rng.ts';
 import { gumbelMax } from '../reference/gumbel.ts';
-import { type SamplerSettings, samplerDistribution } from '../reference/sampler.ts';
+import { PLAIN, penalised, type SamplerSettings, samplerDistribution } from '../reference/sampler.ts';
 import type { KernelCase } from '../support/kernelCase.ts';
 import { check, expectFrequencies, expectSame, expectWithin } from './support/compare.ts';
-import { randomFloats, randomIds, rowGroups, runKernel, strided, UNTOUCHED, untouched } from './support/runKernel.ts';
+import { type Held, randomFloats, randomIds, runKernel, strided, UNTOUCHED } from './support/runKernel.ts';
 import RNG from '/shaders/lib/rng.wgsl?raw';
 
 const SEED = 0xdeadbeef;
-const STREAM = 7;
+const RING = 5;
 
 const bitsOf = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
-const settingsOf = ({ temperature, topK, topP }: SamplerSettings): Uint32Array =>
-  Uint32Array.of(SEED, STREAM, bitsOf(temperature), topK, bitsOf(topP), 0, 0, 0);
+const settingsOf = (s: SamplerSettings, stream: number, last: number): number[] => [
+  SEED,
+  stream,
+  bitsOf(s.temperature),
+  s.topK,
+  bitsOf(s.topP),
+  bitsOf(s.minP),
+  bitsOf(s.repetitionPenalty),
+  last,
+];
 
-function logSoftmax(x: Float64Array): Float64Array {
-  const top = x.reduce((a, b) => Math.max(a, b));
-  const l = top + Math.log(x.reduce((sum, v) => sum + Math.exp(v - top), 0));
-  return x.map((v) => v - l);
+function logSoftmax(x: ArrayLike<number>): Float64Array {
+  const all = Float64Array.from(x);
+  const top = all.reduce((a, b) => Math.max(a, b));
+  const l = top + Math.log(all.reduce((sum, v) => sum + Math.exp(v - top), 0));
+  return all.map((v) => v - l);
 }
 
-interface Table {
-  rows: number;
+/** A row of a step: its slot (>= S: idle), its position, and the tokens that its sequence holds already. */
+interface Row {
+  slot: number;
+  position: number;
+  seen: Set<number>;
+  logits: Float64Array;
+}
+interface Step {
+  S: number;
   V: number;
-  settings: SamplerSettings;
+  rows: Row[];
+  /** Rows before the chunk. */
   firstRow?: number;
-  /** The same logits in every row. */
-  same?: boolean;
+  /** Per slot; the stream is the slot plus 40, the last position 1000. */
+  settings: SamplerSettings[];
+  last?: number;
+  /** One stream for all slots. */
+  stream?: number;
+}
+interface Shape {
+  LANES: number;
+  GROUP: number;
+  FILTER: number;
 }
 
-/** Runs the sampler at position 2 of sequences of 5 and returns the drawn ids after checking every row against the reference. */
-async function compare(gpu: GpuContext, overrides: { LANES: number; FILTER: number }, t: Table): Promise<Uint32Array> {
-  const { rows, V, settings, firstRow = 0 } = t;
-  const what = JSON.stringify({ ...overrides, ...t });
-  const T = 5;
-  const at = 2;
-  const B = firstRow + rows;
+function bitSet(S: number, words: number, rows: readonly Row[]): Uint32Array {
+  const out = new Uint32Array(S * words);
+  for (const { slot, seen } of rows) for (const id of seen) if (slot < S) out[slot * words + (id >>> 5)]! |= 1 << (id & 31);
+  return out;
+}
+
+async function runStep(gpu: GpuContext, shape: Shape, step: Step): Promise<Record<string, Held>> {
+  const { S, V, rows, firstRow = 0 } = step;
   const ld = logitStride(V);
-  const one = randomFloats(V, 51, 3);
-  const logits = t.same ? Float64Array.from({ length: rows * V }, (_, i) => one[i % V]!) : randomFloats(rows * V, 51, 3);
-  const before = {
-    ids: new Uint32Array(B * T).fill(999),
-    position: new Uint32Array(B).fill(at),
-    current: new Uint32Array(B).fill(999),
-  };
-  const result = await runKernel(gpu, 'sample/token', {
-    bindings: {
-      logits: strided(logits, rows, V, ld, 100),
-      settings: settingsOf(settings),
-      promptLength: new Uint32Array(B).fill(1),
-      ...before,
-      logprob: untouched(B * T),
-    },
-    args: { rows, firstRow, V, ld, T },
-    overrides,
-    grid: rowGroups(rows, overrides.LANES),
+  const R = firstRow + rows.length;
+  const stride = Math.ceil(R / 64) * 64;
+  const words = Math.ceil(V / 32);
+  const state = new Uint32Array(3 * stride).fill(S);
+  rows.forEach((row, r) => {
+    state[firstRow + r] = row.slot;
+    state[stride + firstRow + r] = row.position;
+    state[2 * stride + firstRow + r] = 999;
   });
-  const drawn = new Uint32Array(rows);
-  let close = 0;
-  const expectedIds = before.ids.slice();
-  const expectedLogprob = untouched(B * T);
-  for (let r = 0; r < rows; r++) {
-    const row = firstRow + r;
-    const x = logits.subarray(r * V, (r + 1) * V);
-    const p = samplerDistribution(x, settings);
-    const id = result.ids!.words[row * T + at + 1]!;
-    drawn[r] = id;
-    check(p[id]! > 0, `${what}: row ${row} drew ${id}, which the filters exclude.`);
-    const greedy = settings.temperature === 0;
-    const want = greedy
-      ? { id: p.indexOf(1), margin: 1 }
-      : gumbelMax({ seed: SEED, stream: STREAM, step: at, row }, 0, V, (v) =>
-          p[v]! > 0 ? x[v]! / settings.temperature : Number.NEGATIVE_INFINITY,
-        );
-    if (want.margin < 1e-3) close += 1;
-    else check(id === want.id, `${what}: row ${row} drew ${id}, expected ${want.id} (margin ${want.margin}).`);
-    expectedIds[row * T + at + 1] = id;
-    expectedLogprob[row * T + at + 1] = logSoftmax(x)[id]!;
-  }
-  check(close <= 1 + rows / 50, `${what}: ${close} of ${rows} draws are too close to call.`);
-  const moved = (x: Uint32Array, value: (row: number) => number): Uint32Array => x.map((v, row) => (row < firstRow ? v : value(row)));
-  expectSame(`${what}, ids`, result.ids!.words, expectedIds);
-  expectWithin(`${what}, logprob`, result.logprob!.floats, expectedLogprob, 1e-5);
-  expectSame(
-    `${what}, current`,
-    result.current!.words,
-    moved(before.current, (row) => drawn[row - firstRow]!),
-  );
-  expectSame(
-    `${what}, position`,
-    result.position!.words,
-    moved(before.position, () => at + 1),
-  );
-  return drawn;
+  const logits = new Float64Array(rows.length * V);
+  rows.forEach((row, r) => logits.set(row.logits, r * V));
+  return runKernel(gpu, 'sample/token', {
+    bindings: {
+      logits: strided(logits, rows.length, V, ld, 100),
+      settings: Uint32Array.from(step.settings.flatMap((s, slot) => settingsOf(s, step.stream ?? 40 + slot, step.last ?? 1000))),
+      state,
+      seen: bitSet(S, words, rows),
+      ring: new Float64Array(S * RING * 4).fill(UNTOUCHED),
+    },
+    args: { rows: rows.length, firstRow, V, ld, S, stride, words, ring: RING, searches: 2 },
+    overrides: { ...shape },
+    grid: Math.ceil(rows.length / (shape.GROUP / shape.LANES)),
+  });
 }
 
-const plain = (temperature: number): SamplerSettings => ({ temperature, topK: 0, topP: 1 });
+/** Token, logprob and entropy of a slot in the ring, at the position that the row has moved to. */
+function written(result: Record<string, Held>, row: Row): { token: number; logprob: number; entropy: number; position: number } {
+  const at = 4 * (row.slot * RING + ((row.position + 1) % RING));
+  const { words, floats } = result.ring!;
+  return { token: words[at]!, logprob: floats[at + 1]!, entropy: floats[at + 2]!, position: words[at + 3]! };
+}
+
+/** Runs the step, checks every row against the reference, and returns the drawn ids. */
+async function compare(gpu: GpuContext, shape: Shape, step: Step): Promise<Uint32Array> {
+  const { S, rows, firstRow = 0 } = step;
+  const what = JSON.stringify({ ...shape, rows: rows.length, V: step.V, settings: step.settings[0] });
+  const result = await runStep(gpu, shape, step);
+  const stride = Math.ceil((firstRow + rows.length) / 64) * 64;
+  const words = Math.ceil(step.V / 32);
+  let close = 0;
+  const ring = new Float32Array(S * RING * 4).fill(UNTOUCHED);
+  const seen = bitSet(S, words, rows);
+  const drawn = rows.map((row, r) => {
+    const state = [0, 1, 2].map((i) => result.state!.words[i * stride + firstRow + r]!);
+    if (row.slot >= S) {
+      expectSame(`${what}: idle row ${r}`, state, [row.slot, row.position, 999]);
+      return 0;
+    }
+    const settings = shape.FILTER ? step.settings[row.slot]! : { ...PLAIN, temperature: step.settings[row.slot]!.temperature };
+    const p = samplerDistribution(row.logits, settings, row.seen);
+    const got = written(result, row);
+    check(p[got.token]! > 0, `${what}: row ${r} drew ${got.token}, which the filters exclude.`);
+    const scores = penalised(row.logits, settings.repetitionPenalty, row.seen);
+    const want =
+      settings.temperature === 0
+        ? { id: p.indexOf(1), margin: 1 }
+        : gumbelMax({ seed: SEED, stream: 40 + row.slot, step: row.position, row: 0 }, 0, step.V, (v) =>
+            p[v]! > 0 ? scores[v]! / settings.temperature : Number.NEGATIVE_INFINITY,
+          );
+    if (want.margin < 1e-3) close += 1;
+    else check(got.token === want.id, `${what}: row ${r} drew ${got.token}, expected ${want.id} (margin ${want.margin}).`);
+    const lp = logSoftmax(row.logits);
+    expectWithin(`${what}: row ${r}, logprob`, [got.logprob], [lp[got.token]!], 1e-5);
+    expectWithin(`${what}: row ${r}, entropy`, [got.entropy], [-lp.reduce((sum, v) => sum + v * Math.exp(v), 0)], 2e-5);
+    const last = row.position + 1 >= (step.last ?? 1000);
+    expectSame(`${what}: row ${r}, state`, state, [last ? S : row.slot, row.position + 1, got.token]);
+    check(got.position === row.position + 1, `${what}: row ${r} reports position ${got.position}.`);
+    const at = 4 * (row.slot * RING + ((row.position + 1) % RING));
+    ring.set(result.ring!.floats.subarray(at, at + 4), at);
+    seen[row.slot * words + (got.token >>> 5)]! |= 1 << (got.token & 31);
+    return got.token;
+  });
+  check(close <= 1 + rows.length / 50, `${what}: ${close} of ${rows.length} draws are too close to call.`);
+  expectSame(`${what}, ring`, result.ring!.words, new Uint32Array(ring.buffer));
+  expectSame(`${what}, seen`, result.seen!.words, seen);
+  return Uint32Array.from(drawn);
+}
+
+/** Rows of random logits in slots of their own, at position 2, each with some tokens behind it; every fifth is idle when there are several. */
+function randomStep(rows: number, V: number, settings: SamplerSettings, more: Partial<Step> = {}): Step {
+  const S = rows + 2;
+  const behind = randomIds(rows * 4, V, 57);
+  return {
+    S,
+    V,
+    rows: Array.from({ length: rows }, (_, r) => ({
+      slot: rows > 4 && r % 5 === 3 ? S : S - 1 - r,
+      position: 2 + (r % 3),
+      seen: new Set(behind.subarray(4 * r, 4 * r + 4)),
+      logits: randomFloats(V, 51 + r, 3),
+    })),
+    settings: Array.from({ length: S }, () => settings),
+    ...more,
+  };
+}
 
 export const cases: KernelCase[] = [
   {
@@ -148,87 +210,136 @@ export const cases: KernelCase[] = [
       }
     },
   },
-  ...[1, 16, 64].map((LANES) => ({
+  ...[1, 16, 64, 256].map((LANES) => ({
     name: `sample/token with filters and ${LANES} threads per row`,
     async run(gpu: GpuContext) {
-      const overrides = { LANES, FILTER: 1 };
-      await compare(gpu, overrides, { rows: 1, V: 11, settings: plain(0) });
-      await compare(gpu, overrides, { rows: 70, V: 13, settings: { temperature: 0.8, topK: 4, topP: 1 } });
-      await compare(gpu, overrides, { rows: 9, V: 509, settings: { temperature: 1.3, topK: 0, topP: 0.7 }, firstRow: 3 });
-      await compare(gpu, overrides, { rows: 20, V: 67, settings: { temperature: 1, topK: 20, topP: 0.5 } });
-      await compare(gpu, overrides, { rows: 5, V: 64, settings: { temperature: 2, topK: 1, topP: 0.01 } });
-      await compare(gpu, overrides, { rows: 5, V: 12, settings: { temperature: 1, topK: 100, topP: 1 } });
+      const shape = { LANES, GROUP: Math.max(64, LANES), FILTER: 1 };
+      const check = (rows: number, V: number, settings: Partial<SamplerSettings>, more: Partial<Step> = {}) =>
+        compare(gpu, shape, randomStep(rows, V, { ...PLAIN, ...settings }, more));
+      await check(1, 11, { temperature: 0 });
+      await check(40, 13, { temperature: 0.8, topK: 4 });
+      await check(9, 509, { temperature: 1.3, topP: 0.7 }, { firstRow: 3 });
+      await check(20, 67, { topK: 20, topP: 0.5 });
+      await check(5, 64, { temperature: 2, topK: 1, topP: 0.01 });
+      await check(5, 12, { topK: 100 });
+      await check(7, 65, { temperature: 0.6, minP: 0.2 });
+      await check(7, 130, { repetitionPenalty: 1.7 });
+      await check(6, 33, { temperature: 0, repetitionPenalty: 4 });
+      await check(12, 301, { temperature: 1.5, topK: 60, topP: 0.9, minP: 0.05, repetitionPenalty: 0.8 });
     },
   })),
-  ...[1, 64].map((LANES) => ({
+  ...[1, 64, 256].map((LANES) => ({
     name: `sample/token without filters and with ${LANES} threads per row`,
     async run(gpu: GpuContext) {
-      const overrides = { LANES, FILTER: 0 };
-      await compare(gpu, overrides, { rows: 33, V: 13, settings: plain(0) });
-      await compare(gpu, overrides, { rows: 3, V: 509, settings: plain(1), firstRow: 2 });
-      await compare(gpu, overrides, { rows: 66, V: 11, settings: plain(0.3) });
+      const shape = { LANES, GROUP: Math.max(64, LANES), FILTER: 0 };
+      await compare(gpu, shape, randomStep(33, 13, { ...PLAIN, temperature: 0, topK: 1 }));
+      await compare(gpu, shape, randomStep(3, 509, { ...PLAIN, repetitionPenalty: 2 }, { firstRow: 2 }));
+      await compare(gpu, shape, randomStep(66, 11, { ...PLAIN, temperature: 0.3 }, { last: 4 }));
     },
   })),
   {
-    name: 'sample/token draws with the frequencies of the filtered distribution',
+    name: 'sample/token takes the settings of each row from its slot',
     async run(gpu) {
-      for (const settings of [plain(1), { temperature: 0.7, topK: 6, topP: 1 }, { temperature: 1.5, topK: 0, topP: 0.8 }]) {
-        const V = 13;
-        const drawn = await compare(gpu, { LANES: 1, FILTER: 1 }, { rows: 2000, V, settings, same: true });
-        expectFrequencies(JSON.stringify(settings), drawn, samplerDistribution(randomFloats(V, 51, 3), settings));
+      const step = randomStep(40, 67, PLAIN);
+      step.settings = step.settings.map((_, slot) => ({
+        temperature: (slot % 3) * 0.7,
+        topK: slot % 2 ? 5 : 0,
+        topP: slot % 5 ? 1 : 0.6,
+        minP: slot % 7 ? 0 : 0.1,
+        repetitionPenalty: slot % 4 ? 1 : 1.5,
+      }));
+      await compare(gpu, { LANES: 1, GROUP: 64, FILTER: 1 }, step);
+      await compare(gpu, { LANES: 16, GROUP: 64, FILTER: 1 }, step);
+    },
+  },
+  {
+    name: 'sample/token draws the same for a request in whatever slot, row and company',
+    async run(gpu) {
+      const V = 67;
+      const logits = randomFloats(V, 58, 3);
+      const draw = async (slot: number, firstRow: number, before: number): Promise<number> => {
+        const rows = Array.from({ length: before + 1 }, (_, r) => ({
+          slot: r === before ? slot : (slot + 1 + r) % 8,
+          position: 6,
+          seen: new Set<number>(),
+          logits: r === before ? logits : randomFloats(V, 60 + r, 3),
+        }));
+        const settings = Array.from({ length: 8 }, () => PLAIN);
+        const result = await runStep(gpu, { LANES: 1, GROUP: 64, FILTER: 0 }, { S: 8, V, rows, firstRow, settings, stream: 44 });
+        return written(result, rows.at(-1)!).token;
+      };
+      const drawn = [await draw(4, 0, 0), await draw(1, 5, 0), await draw(6, 0, 4)];
+      expectSame(
+        'tokens',
+        drawn,
+        drawn.map(() => drawn[0]!),
+      );
+    },
+  },
+  {
+    name: 'sample/token finds top-k and top-p among ties, outliers and equal logits',
+    async run(gpu) {
+      const V = 203;
+      const base = randomFloats(V, 59, 2);
+      const shapes = {
+        equal: base.map(() => 1.5),
+        tied: base.map((x) => Math.round(x)),
+        outliers: base.map((x, i) => (i % 50 === 7 ? 1e6 + 64 * i : i % 50 === 9 ? -1e6 : x)),
+        tiny: base.map((x) => Math.fround(x * 1e-20)),
+        negative: base.map((x) => Math.fround(x - 1000)),
+      };
+      for (const [name, logits] of Object.entries(shapes)) {
+        const rows = Array.from({ length: 24 }, (_, r) => ({ slot: r, position: r, seen: new Set<number>(), logits }));
+        for (const filter of [{ topK: 7 }, { topK: 1 }, { topP: 0.3 }, { topK: 150, topP: 0.999 }]) {
+          // the reference's top-p breaks ties by id, the kernel keeps them
+          if (filter.topP !== undefined && name !== 'outliers' && name !== 'negative') continue;
+          await compare(gpu, { LANES: 16, GROUP: 64, FILTER: 1 }, { S: 24, V, rows, settings: rows.map(() => ({ ...PLAIN, ...filter })) });
+        }
       }
     },
   },
   {
-    name: 'sample/token takes the lowest id among equals, keeps what ties at the k-th place, and walks prompts to their end',
+    name: 'sample/token draws with the frequencies of the filtered distribution',
     async run(gpu) {
-      const [B, T, V] = [4, 6, 5];
-      const logits = strided([1, 3, 3, 0, 3, 1, 3, 3, 0, 3, 1, 3, 3, 0, 3, 1, 3, 3, 0, 3], B, V, 8);
-      const ids = Uint32Array.from({ length: B * T }, (_, i) => i % V);
-      const position = Uint32Array.of(1, 1, 4, 5);
-      const promptLength = Uint32Array.of(2, 3, 6, 1); // sampled, forced, forced, at the end
-      const run = await runKernel(gpu, 'sample/token', {
-        bindings: {
-          logits,
-          settings: settingsOf({ temperature: 0, topK: 2, topP: 1 }),
-          promptLength,
-          position,
-          current: new Uint32Array(B).fill(77),
-          ids,
-          logprob: untouched(B * T),
-        },
-        args: { rows: B, firstRow: 0, V, ld: 8, T },
-        overrides: { LANES: 1, FILTER: 1 },
-        grid: 1,
-      });
-      const forced = [ids[T + 2]!, ids[2 * T + 5]!];
-      expectSame('current', run.current!.words, [1, ...forced, 77]);
-      expectSame('position', run.position!.words, [2, 2, 5, 5]);
-      const want = ids.slice();
-      want[2] = 1;
-      expectSame('ids', run.ids!.words, want);
-      const lp = logSoftmax(Float64Array.of(1, 3, 3, 0, 3));
-      const expected = untouched(B * T);
-      expected[2] = lp[1]!;
-      expected[T + 2] = lp[forced[0]!]!;
-      expected[2 * T + 5] = lp[forced[1]!]!;
-      expectWithin('logprob', run.logprob!.floats, expected, 1e-5);
-      check(UNTOUCHED === run.logprob!.floats[3 * T + 5], 'A row at its last position was written.');
-      const tied = await runKernel(gpu, 'sample/token', {
-        bindings: {
-          logits: Float64Array.from({ length: 400 * 8 }, (_, i) => logits[i % 8]!),
-          settings: settingsOf({ temperature: 1, topK: 2, topP: 1 }),
-          promptLength: new Uint32Array(400).fill(1),
-          position: new Uint32Array(400),
-          current: new Uint32Array(400),
-          ids: new Uint32Array(800),
-          logprob: untouched(800),
-        },
-        args: { rows: 400, firstRow: 0, V, ld: 8, T: 2 },
-        overrides: { LANES: 1, FILTER: 1 },
-        grid: 7,
-      });
-      expectFrequencies('ties', tied.current!.words, [0, 1 / 3, 1 / 3, 0, 1 / 3]);
+      const V = 13;
+      const logits = randomFloats(V, 51, 3);
+      const seen = new Set([1, 4]);
+      for (const change of [{}, { temperature: 0.7, topK: 6, repetitionPenalty: 1.3 }, { temperature: 1.5, topP: 0.8, minP: 0.2 }]) {
+        const settings = { ...PLAIN, ...change };
+        const rows = Array.from({ length: 2000 }, (_, slot) => ({ slot, position: 3, seen, logits }));
+        const step = { S: rows.length, V, rows, settings: rows.map(() => settings) };
+        const result = await runStep(gpu, { LANES: 1, GROUP: 64, FILTER: 1 }, step);
+        const drawn = rows.map((row) => written(result, row).token);
+        expectFrequencies(JSON.stringify(settings), drawn, samplerDistribution(logits, settings, seen));
+      }
+    },
+  },
+  {
+    name: 'sample/token over 151,936 ids',
+    async run(gpu) {
+      const V = 151_936;
+      for (const LANES of [1, 256])
+        await compare(gpu, { LANES, GROUP: Math.max(64, LANES), FILTER: 1 }, randomStep(2, V, { ...PLAIN, topK: 50, topP: 0.9 }));
+    },
+  },
+  {
+    name: 'sample/token takes the lowest id among equals and keeps what ties at the k-th place',
+    async run(gpu) {
+      const logits = Float64Array.of(1, 3, 3, 0, 3);
+      for (const LANES of [1, 16]) {
+        const row = { slot: 0, position: 1, seen: new Set<number>(), logits };
+        const step = { S: 1, V: 5, rows: [row], settings: [{ ...PLAIN, temperature: 0, topK: 2 }] };
+        const result = await runStep(gpu, { LANES, GROUP: 64, FILTER: 1 }, step);
+        check(written(result, row).token === 1, `Greedy takes ${written(result, row).token} with ${LANES} threads per row, not 1.`);
+      }
+      const rows = Array.from({ length: 400 }, (_, slot) => ({ slot, position: 0, seen: new Set<number>(), logits }));
+      const step = { S: 400, V: 5, rows, settings: rows.map(() => ({ ...PLAIN, topK: 2 })) };
+      const tied = await runStep(gpu, { LANES: 1, GROUP: 64, FILTER: 1 }, step);
+      expectFrequencies(
+        'ties',
+        rows.map((row) => written(tied, row).token),
+        [0, 1 / 3, 1 / 3, 0, 1 / 3],
+      );
     },
   },
 ];
