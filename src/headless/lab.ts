@@ -103,7 +103,7 @@ async function generate(argv: string[]): Promise<number> {
     } catch {
       throw new InputError(`--prompt-ids is not JSON: ${String(options['prompt-ids']).slice(0, 60)}`);
     }
-    prompt = { ids: tokenIds(ids, '--prompt-ids', folder.config.vocabulary) };
+    prompt = { ids: tokenIds(ids, '--prompt-ids', folder.config.architecture.vocabulary) };
   }
   print(await generateText(await open(), folder, { prompt, ...request }));
   return 0;
@@ -115,7 +115,7 @@ const SCORE_ROWS = 4096;
 async function score(argv: string[]): Promise<number> {
   const { options } = readOptions('score', argv, ['model', 'ids'], ['json']);
   const folder = await readModelFolder(text(options, 'model'));
-  const lines = readIdLines(text(options, 'ids'), folder.config.vocabulary, folder.config.maxPositions);
+  const lines = readIdLines(text(options, 'ids'), folder.config.architecture.vocabulary, folder.config.architecture.maxPositions);
   const gpu = await open();
   const model = await loadFolder(gpu, folder);
   const T = Math.max(...lines.map((l) => l.length));
@@ -151,7 +151,7 @@ async function train(argv: string[]): Promise<number> {
     throw new InputError(`--schedule ${options.schedule} is not known; there is "constant".`);
   const seed = number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 0);
   const folder = await readModelFolder(text(options, 'model'));
-  const lines = readIdLines(text(options, 'ids'), folder.config.vocabulary, folder.config.maxPositions);
+  const lines = readIdLines(text(options, 'ids'), folder.config.architecture.vocabulary, folder.config.architecture.maxPositions);
   const usable = lines.filter((l) => l.length > 1);
   if (usable.length === 0) throw new InputError('No line of --ids has two tokens, so there is nothing to predict.');
   const gpu = await open();

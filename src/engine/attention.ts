@@ -1,0 +1,352 @@
+// Attention as the tracer sees it: over packed documents, windows and pinned ranges, forward and backward, and over a cache of keys and values.
+// Which kernel serves a pass is measured once per device and head width; long work is cut at units that no sum crosses, so that the cut changes
+// no bit. Refuses: head widths that are not a multiple of 4 or exceed 256, query heads that are no multiple of the key heads, odd rotary widths.
+import { type GpuContext, GpuError } from '../gpu/context.ts';
+import { Graph, type Tensor, createState, freeState, writeTensor } from './graph.ts';
+import { flatGrid } from './matmul.ts';
+
+export interface AttentionShape {
+  B: number;
+  T: number;
+  H: number;
+  K: number;
+  D: number;
+  /** Window in tokens, 0 = all. */
+  W: number;
+  /** Factor of the scores, usually 1 / sqrt(D). */
+  scale: number;
+}
+export interface AttentionInputs {
+  positions: Tensor; // (R) u32, what rotary embedding turns by
+  /** (R, 4) u32: start and end of the row's document, pinLo and pinHi, as positions in the batch row. Unread unless pinned or packed. */
+  spans: Tensor;
+  /** Whether any row may have a pinned range. */
+  pinned: boolean;
+  /** Whether any document may be less than its whole batch row. */
+  packed: boolean;
+}
+export interface CachedShape {
+  R: number;
+  /** Slots of the cache and positions in each. */
+  S: number;
+  T: number;
+  H: number;
+  K: number;
+  D: number;
+  W: number;
+  scale: number;
+}
+export interface CachedInputs {
+  slots: Tensor; // (R) u32; rows with a slot >= S are idle
+  positions: Tensor; // (R) u32
+  pins: Tensor; // (R, 2) u32: pinLo, pinHi
+  /** Whether any row may have a pinned range. */
+  pinned: boolean;
+}
+export interface RotaryTable {
+  table: Tensor; // (P, rotaryDim / 2, 2): cos and sin
+  rotaryDim: number;
+}
+
+export type AttentionPass = 'forward' | 'backward_q' | 'backward_kv' | 'cached';
+
+/** A kernel for one pass: what it needs and how its grid is laid out. */
+export interface AttentionVariant {
+  kernel: string;
+  /** The one head width that it is written for, or null: any. */
+  D: number | null;
+  /** Queries (keys in backward_kv) of a unit. */
+  rows: number;
+  /** Dimensions of its output that one thread or workgroup owns; the scores are computed again for every further part of the head. */
+  part: number;
+  /** A workgroup per unit, with tiles in workgroup memory: for GPUs. Else a thread. */
+  tiled: boolean;
+}
+
+const slices = (pass: AttentionPass): AttentionVariant => ({
+  kernel: `attention/${pass}_slices`,
+  D: null,
+  rows: 1,
+  part: 16,
+  tiled: false,
+});
+
+/** In order of preference where nothing has been measured. */
+export const ATTENTION_VARIANTS: Record<AttentionPass, readonly AttentionVariant[]> = {
+  forward: [slices('forward')],
+  backward_q: [slices('backward_q')],
+  backward_kv: [slices('backward_kv')],
+  cached: [slices('cached')],
+};
+const PASSES = Object.keys(ATTENTION_VARIANTS) as AttentionPass[];
+
+/** The variants that may serve a pass on this device. Tiles on a CPU adapter cost far more than they save. */
+export function attentionCandidates(gpu: GpuContext, pass: AttentionPass, D: number): AttentionVariant[] {
+  const able = ATTENTION_VARIANTS[pass].filter((v) => v.D === null || v.D === D);
+  const tiled = able.filter((v) => v.tiled);
+  const rest = able.filter((v) => !v.tiled);
+  return gpu.software ? rest : [...tiled, ...rest];
+}
+
+const tuned = new WeakMap<GpuContext, Map<string, AttentionVariant>>();
+const keyOf = (pass: AttentionPass, D: number): string => `${pass} ${D}`;
+
+function choose(gpu: GpuContext, pass: AttentionPass, D: number, force?: string): AttentionVariant {
+  const variant = force
+    ? ATTENTION_VARIANTS[pass].find((v) => v.kernel === force)
+    : (tuned.get(gpu)?.get(keyOf(pass, D)) ?? attentionCandidates(gpu, pass, D)[0]);
+  if (!variant) throw new GpuError('invalid', `No kernel ${force} for attention's ${pass}.`);
+  return variant;
+}
+
+/** Multiply-adds, times 2, per pair of query and key, in D: what is computed once per part of the head, and what once. */
+const PAIR_FLOPS: Record<AttentionPass, { scores: number; sums: number }> = {
+  forward: { scores: 2, sums: 2 },
+  backward_q: { scores: 4, sums: 2 },
+  backward_kv: { scores: 4, sums: 4 },
+  cached: { scores: 2, sums: 2 },
+};
+
+interface Work {
+  pass: AttentionPass;
+  tensors: Tensor[];
+  args: Record<string, number>;
+  D: number;
+  /** Rows of units lie one after the other: (batch row, head) with T queries or keys each. */
+  lines: number;
+  T: number;
+  /** Pairs that entry i of a line takes part in. */
+  pairs: (i: number) => number;
+  options: AttentionOptions;
+}
+
+/** Emits a pass: whole lines together as far as the limit allows, else each line in pieces. */
+function emitPass(graph: Graph, work: Work): void {
+  const { pass, D, T, lines } = work;
+  const variant = choose(graph.gpu, pass, D, work.options.kernels?.[pass]);
+  const parts = Math.ceil(D / variant.part);
+  const flops = (PAIR_FLOPS[pass].scores * parts + PAIR_FLOPS[pass].sums) * D;
+  const units = Math.ceil(T / variant.rows);
+  const unitCost = Array.from({ length: units }, (_, u) => {
+    let n = 0;
+    for (let i = u * variant.rows; i < Math.min(T, (u + 1) * variant.rows); i++) n += work.pairs(i);
+    return n * flops;
+  });
+  const sum = (from: number, to: number): number => unitCost.slice(from, to).reduce((a, b) => a + b, 0);
+  const lineCost = sum(0, units);
+  const limit = work.options.largestFlops ?? (graph.gpu.software ? 1e8 : 2e10);
+  const emit = (first: number, count: number, cost: number): void => {
+    const n = count * parts;
+    graph.dispatch(variant.kernel, work.tensors, {
+      overrides: variant.D === null ? { D4: D / 4 } : {},
+      args: { ...work.args, first, count },
+      grid: variant.tiled ? foldGrid(n) : flatGrid(n),
+      cost,
+    });
+  };
+  if (lineCost <= limit) {
+    const together = Math.max(1, Math.floor(limit / lineCost));
+    for (let line = 0; line < lines; line += together) {
+      const n = Math.min(together, lines - line);
+      emit(line * units, n * units, n * lineCost);
+    }
+    return;
+  }
+  const step = Math.max(1, Math.floor(limit / Math.max(...unitCost)));
+  for (let line = 0; line < lines; line++)
+    for (let u = 0; u < units; u += step) emit(line * units + u, Math.min(step, units - u), sum(u, u + step));
+}
+
+/** n workgroups, folded into two dimensions past 65,535. */
+const foldGrid = (n: number): [number, number] => (n <= 65535 ? [n, 1] : [65535, Math.ceil(n / 65535)]);
+
+function checkHeads({ H, K, D }: { H: number; K: number; D: number }, rope: RotaryTable | null): void {
+  if (D % 4 !== 0 || D < 4 || D > 256)
+    throw new GpuError('invalid', `Head width ${D} is not a multiple of 4 up to 256; such models are not supported.`);
+  if (H % K !== 0) throw new GpuError('invalid', `${H} query heads are no multiple of ${K} key heads; such models are not supported.`);
+  if (rope && (rope.rotaryDim % 2 !== 0 || rope.rotaryDim > D))
+    throw new GpuError('invalid', `${rope.rotaryDim} rotated dimensions do not fit a head of ${D}: an even number up to ${D} is needed.`);
+}
+
+/** For tests and tuning. */
+export interface AttentionOptions {
+  /** Kernels by name instead of the measured choice. */
+  kernels?: Partial<Record<AttentionPass, string>>;
+  /** The most that one dispatch may compute; else about a tenth of a second's work. */
+  largestFlops?: number;
+}
+
+/** o (R, H D) = causal attention of qkv (R, (H + 2K) D), which is rotated in place first. The gradient of qkv has no other writer. */
+export function attention(
+  graph: Graph,
+  qkv: Tensor,
+  shape: AttentionShape,
+  inputs: AttentionInputs,
+  rope: RotaryTable | null,
+  options: AttentionOptions = {},
+): Tensor {
+  const { B, T, H, K, D, W, scale } = shape;
+  checkHeads(shape, rope);
+  const R = B * T;
+  const spanned = inputs.pinned || inputs.packed ? 1 : 0;
+  const rotate = (target: Tensor, sign: number): void => {
+    if (!rope || rope.rotaryDim === 0) return;
+    graph.dispatch('rope/rotate_part', [inputs.positions, rope.table, target], {
+      args: { R, heads: H + K, D, rotary: rope.rotaryDim, width: (H + 2 * K) * D, P: rope.table.shape[0] as number, sign },
+      grid: flatGrid((R * (H + K) * rope.rotaryDim) / 2),
+      cost: 3 * R * (H + K) * rope.rotaryDim,
+    });
+  };
+  rotate(qkv, 1);
+  const o = graph.temp('attention', [R, H * D]);
+  const L = graph.temp('logsumexp', [B * H * T]);
+  const args = { T, H, K, W, spanned, pinned: inputs.pinned ? 1 : 0, scale };
+  const queries = {
+    args,
+    D,
+    T,
+    lines: B * H,
+    pairs: (i: number) => (W > 0 ? Math.min(W, i + 1) : i + 1),
+  };
+  emitPass(graph, { ...queries, pass: 'forward', tensors: [qkv, inputs.spans, o, L], options });
+  if (graph.frozen(qkv)) {
+    graph.freeze(o);
+    return o;
+  }
+  graph.onBackward(() => {
+    const dO = graph.gradientOf(o);
+    const delta = graph.temp('delta', [B * H * T]);
+    const { tensor: dqkv, accumulate } = graph.gradientFor(qkv);
+    if (accumulate) throw new GpuError('invalid', `${qkv.label} has a gradient already; attention must be its only reader.`);
+    emitPass(graph, {
+      ...queries,
+      pass: 'backward_q',
+      tensors: [qkv, o, dO, L, inputs.spans, dqkv, delta],
+      options,
+    });
+    emitPass(graph, {
+      args,
+      D,
+      T,
+      lines: B * K,
+      pairs: (j) => (H / K) * (W > 0 ? Math.min(W, T - j) : T - j),
+      pass: 'backward_kv',
+      tensors: [qkv, dO, L, delta, inputs.spans, dqkv],
+      options,
+    });
+    rotate(dqkv, -1);
+  });
+  return o;
+}
+
+/**
+ * o (R, H D): writes k and v of all rows of qkv (R, (H + 2K) D) into cache (S, T, 2, K, D) at [slots[r], positions[r]], then every row attends to its own
+ * slot up to its own position. Rows of one slot at several positions are a piece of a prompt, rows of several slots a step of decoding. Idle
+ * rows (slot >= S or position >= T) write nothing and give 0. No two rows may have the same place.
+ */
+export function cachedAttention(
+  graph: Graph,
+  qkv: Tensor,
+  cache: Tensor,
+  shape: CachedShape,
+  inputs: CachedInputs,
+  rope: RotaryTable | null,
+  options: AttentionOptions = {},
+): Tensor {
+  const { R, S, T, H, K, D, W, scale } = shape;
+  checkHeads(shape, rope);
+  const rotary = rope?.rotaryDim ?? 0;
+  graph.dispatch('attention/cache_rows', [inputs.slots, inputs.positions, rope?.table ?? graph.dummy(), qkv, cache], {
+    args: { R, S, T, H, K, D, rotary, P: rope ? (rope.table.shape[0] as number) : 1 },
+    grid: flatGrid((R * (H + 2 * K) * D) / 2),
+    cost: 3 * R * (H + K) * rotary,
+  });
+  const o = graph.temp('attention', [R, H * D]);
+  emitPass(graph, {
+    pass: 'cached',
+    tensors: [qkv, cache, inputs.slots, inputs.positions, inputs.pins, o],
+    args: { S, T, H, K, W, pinned: inputs.pinned ? 1 : 0, scale },
+    D,
+    T: R * H,
+    lines: 1,
+    pairs: () => (W > 0 ? Math.min(W, T) : T / 2),
+    options,
+  });
+  return o;
+}
+
+/** Times every candidate once for heads of width D; remembered for the device. */
+export async function tuneAttention(gpu: GpuContext, D: number): Promise<void> {
+  const best = tuned.get(gpu) ?? new Map<string, AttentionVariant>();
+  tuned.set(gpu, best);
+  for (const pass of PASSES) {
+    if (best.has(keyOf(pass, D))) continue;
+    const candidates = attentionCandidates(gpu, pass, D);
+    let record = Infinity;
+    for (const v of candidates.length > 1 ? candidates : []) {
+      const timeMs = await timeVariant(gpu, pass, D, v);
+      if (timeMs < record) {
+        best.set(keyOf(pass, D), v);
+        record = timeMs;
+      }
+    }
+  }
+}
+
+/** Milliseconds of one pass by one kernel on a typical shape: grouped queries, no window. */
+async function timeVariant(gpu: GpuContext, pass: AttentionPass, D: number, variant: AttentionVariant): Promise<number> {
+  const [B, T, H, K] = gpu.software ? [1, Math.max(16, 1024 / D), 4, 2] : [4, 512, 8, 4];
+  const R = pass === 'cached' ? 8 : B * T;
+  const width = (H + 2 * K) * D;
+  const state = (label: string, shape: number[], dtype: 'f32' | 'u32' = 'f32'): Tensor => createState(gpu, `tune ${label}`, shape, dtype);
+  const [qkv, dO] = [state('qkv', [R, width]), state('dO', [R, H * D])];
+  const owned = [qkv, dO];
+  const graph = new Graph(gpu, `tune ${variant.kernel}`);
+  const kernels = { [pass]: variant.kernel };
+  const scale = 1 / Math.sqrt(D);
+  if (pass === 'cached') {
+    const cache = state('cache', [R, T, 2, K, D]);
+    const [slots, positions, pins] = [state('slots', [R], 'u32'), state('positions', [R], 'u32'), state('pins', [R, 2], 'u32')];
+    owned.push(cache, slots, positions, pins);
+    writeTensor(
+      gpu,
+      slots,
+      Uint32Array.from({ length: R }, (_, r) => r),
+    );
+    writeTensor(gpu, positions, new Uint32Array(R).fill(T - 1));
+    cachedAttention(graph, qkv, cache, { R, S: R, T, H, K, D, W: 0, scale }, { slots, positions, pins, pinned: false }, null, { kernels });
+  } else {
+    const [spans, positions] = [state('spans', [R, 4], 'u32'), state('positions', [R], 'u32')];
+    owned.push(spans, positions);
+    const inputs = { positions, spans, pinned: false, packed: false };
+    const o = attention(graph, qkv, { B, T, H, K, D, W: 0, scale }, inputs, null, { kernels });
+    graph.bindGradient(o, dO, true);
+    if (pass !== 'forward') graph.backward();
+  }
+  const only = graph.dispatches.filter((d) => d.kernel === variant.kernel);
+  graph.dispatches.splice(0, graph.dispatches.length, ...only);
+  const plan = await graph.compile();
+  try {
+    await plan.runTimed();
+    return Math.min(await plan.runTimed(), await plan.runTimed());
+  } finally {
+    plan.destroy();
+    for (const t of owned) freeState(gpu, t);
+  }
+}
+
+/** What tuneAttention has measured on this device, for keeping. */
+export const rememberedAttention = (gpu: GpuContext): Record<string, string> =>
+  Object.fromEntries([...(tuned.get(gpu) ?? [])].map(([key, v]) => [key, v.kernel]));
+
+/** Takes back what rememberedAttention gave; entries that name no candidate of today are left out. */
+export function recallAttention(gpu: GpuContext, record: Record<string, string>): void {
+  const best = tuned.get(gpu) ?? new Map<string, AttentionVariant>();
+  tuned.set(gpu, best);
+  for (const [key, kernel] of Object.entries(record)) {
+    const [pass, D] = key.split(' ');
+    if (!PASSES.includes(pass as AttentionPass)) continue;
+    const variant = attentionCandidates(gpu, pass as AttentionPass, Number(D)).find((v) => v.kernel === kernel);
+    if (variant) best.set(key, variant);
+  }
+}
