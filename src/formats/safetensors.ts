@@ -1,13 +1,13 @@
-// safetensors, strictly: the header is checked whole before any tensor is read, tensors are read one at a time and come out as F32.
-// Refuses (FormatError) every header that parseSafetensorsHeader refuses, absurd header lengths and headers that are not UTF-8.
+// safetensors, strictly: the header is checked whole before any tensor is read, tensors are read by slices as they are stored.
+// Refuses (FormatError) every header that parseSafetensorsHeader refuses, absurd header lengths, headers that are not UTF-8, and the values of tensors
+// other than F32, F16 and BF16.
+import type { WeightSource } from './architecture.ts';
 import type { ByteSource } from './byteSource.ts';
 import { FormatError, quote, showBytes } from './formatError.ts';
-import { DTYPE_BYTES, parseSafetensorsHeader, type Dtype, type TensorEntry } from './safetensorsHeader.ts';
+import { DTYPE_BYTES, type FloatDtype, parseSafetensorsHeader, type TensorEntry } from './safetensorsHeader.ts';
 
-export type { Dtype, TensorEntry } from './safetensorsHeader.ts';
-
-export interface SafetensorsFile {
-  tensors: Map<string, TensorEntry>;
+export interface SafetensorsFile extends WeightSource {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Without prototype. */
   metadata: Record<string, string>;
   /** The tensor's values in row-major order, converted to F32. */
@@ -35,13 +35,31 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
   const dataStart = 8 + Number(length);
   const header = decodeHeader(await source.read(8, Number(length)), file);
   const { tensors, metadata } = parseSafetensorsHeader(header, file, source.size - dataStart);
+  const entryOf = (name: string): TensorEntry & { dtype: FloatDtype } => {
+    const entry = tensors.get(name);
+    if (!entry) throw new FormatError(`${quote(file)} has no tensor ${quote(name)}.`);
+    const { dtype } = entry;
+    if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return { ...entry, dtype };
+    throw new FormatError(
+      `${quote(file)}: tensor ${quote(name)} has dtype ${quote(dtype)}; F32, F16 and BF16 are read. Convert the model to one of them.`,
+    );
+  };
   return {
     tensors,
     metadata,
+    async read(name, first, count) {
+      const { dtype, offset, sizeBytes } = entryOf(name);
+      const size = DTYPE_BYTES[dtype];
+      if (!(first >= 0 && count >= 0 && (first + count) * size <= sizeBytes)) {
+        throw new FormatError(
+          `${quote(file)}: tensor ${quote(name)} has ${sizeBytes / size} elements; ${first} to ${first + count} were asked for.`,
+        );
+      }
+      return { dtype, bytes: await source.read(dataStart + offset + first * size, count * size) };
+    },
     async readFloat32(name) {
-      const entry = tensors.get(name);
-      if (!entry) throw new FormatError(`${quote(file)} has no tensor ${quote(name)}.`);
-      return toFloat32(await source.read(dataStart + entry.offset, entry.sizeBytes), entry.dtype);
+      const { dtype, offset, sizeBytes } = entryOf(name);
+      return toFloat32(await source.read(dataStart + offset, sizeBytes), dtype);
     },
   };
 }
@@ -57,14 +75,16 @@ export function joinShards(shards: SafetensorsFile[]): SafetensorsFile {
       owner.set(name, shard);
     }
   }
+  const ownerOf = (name: string): SafetensorsFile => {
+    const shard = owner.get(name);
+    if (!shard) throw new FormatError(`The model has no tensor ${quote(name)}.`);
+    return shard;
+  };
   return {
     tensors,
     metadata: shards[0]?.metadata ?? Object.create(null),
-    async readFloat32(name) {
-      const shard = owner.get(name);
-      if (!shard) throw new FormatError(`The model has no tensor ${quote(name)}.`);
-      return shard.readFloat32(name);
-    },
+    read: async (name, first, count) => ownerOf(name).read(name, first, count),
+    readFloat32: async (name) => ownerOf(name).readFloat32(name),
   };
 }
 
@@ -104,7 +124,7 @@ function decodeHeader(bytes: Uint8Array, file: string): string {
 }
 
 /** `bytes` must be a fresh array: F32 is viewed, not copied. */
-function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> {
+function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Float32Array<ArrayBuffer> {
   if (dtype === 'F32') return new Float32Array(bytes.buffer);
   const halves = new Uint16Array(bytes.buffer);
   const bits = new Uint32Array(bytes.length / DTYPE_BYTES[dtype]);

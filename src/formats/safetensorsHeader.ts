@@ -3,7 +3,29 @@
 // are not plain non-negative integers, shapes that do not match their bytes, and data that overlaps, leaves holes or does not end the file.
 import { FormatError, quote } from './formatError.ts';
 
-export type Dtype = 'F32' | 'F16' | 'BF16';
+/** Whose values are read. */
+export type FloatDtype = 'F32' | 'F16' | 'BF16';
+
+/** Bytes of an element. All but the floating-point ones of FloatDtype are only passed over: files hold masks that no model reads. */
+export const DTYPE_BYTES = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F64: 8,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  I64: 8,
+  U64: 8,
+  I32: 4,
+  U32: 4,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const;
+
+export type Dtype = keyof typeof DTYPE_BYTES;
 
 export interface TensorEntry {
   dtype: Dtype;
@@ -12,8 +34,6 @@ export interface TensorEntry {
   offset: number;
   sizeBytes: number;
 }
-
-export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 const MAX_TENSORS = 100_000;
 const MAX_METADATA = 100_000;
@@ -69,7 +89,7 @@ function checkEntry(scan: Scanner, name: string, dtype: string | null, shape: nu
   if (dtype === null || shape === null || range === null || range.length !== 2) {
     return scan.fail(`tensor ${quote(name)} needs dtype, shape and two data_offsets`);
   }
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
+  if (!isDtype(dtype)) {
     return scan.fail(`tensor ${quote(name)} has dtype ${quote(dtype, 20)}; F32, F16 and BF16 are read. Convert the model to one of them`);
   }
   const [begin, end] = range as [number, number];
@@ -79,6 +99,10 @@ function checkEntry(scan: Scanner, name: string, dtype: string | null, shape: nu
     scan.fail(`tensor ${quote(name)}: ${dtype} [${shape}] is ${count * DTYPE_BYTES[dtype]} bytes but its data_offsets span ${end - begin}`);
   }
   return { dtype, shape, offset: begin, sizeBytes: end - begin };
+}
+
+function isDtype(name: string): name is Dtype {
+  return Object.hasOwn(DTYPE_BYTES, name);
 }
 
 function checkLayout(tensors: Map<string, TensorEntry>, file: string, dataBytes: number): void {

@@ -272,6 +272,8 @@ def write_folder(name):
         'float32Noise': {'loss': rounded(abs(loss - exact_loss) / exact_loss), 'gradientNmse': rounded(noise)}, 'adamw': adamw,
     }  # fmt: skip
     (folder / 'golden.json').write_text(json.dumps(record, separators=(',', ':')) + '\n')
+    for file in folder.iterdir():
+        file.chmod(0o644)  # save_file leaves it to its owner alone
     size = sum(file.stat().st_size for file in folder.iterdir())
     spread = logits['logits.1'].std().item()
     print(f'{name}: seed {seed}, {size / 1000:.0f} kB, logits std {spread:.2f}, loss {loss:.4f}, noise of gradients {noise:.1e}, of 10 losses '
