@@ -1,7 +1,7 @@
 // Low-rank adapters (LoRA, arXiv 2106.09685) of a model's linear layers: which of them, their memory, and their values in and out.
 // Promises: a fresh adapter changes nothing (B is zero). Refuses targets that the model does not have, and absurd ranks.
-import { type Adapter } from '../engine/ops.ts';
-import { type Dropout } from '../engine/dropoutOps.ts';
+import type { Adapter } from '../engine/ops.ts';
+import type { Dropout } from '../engine/dropoutOps.ts';
 import { type Tensor, createState, freeState, writeTensor } from '../engine/graph.ts';
 import type { BlockSpec } from '../formats/architecture.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -51,7 +51,9 @@ export function adapterParts(blocks: readonly BlockSpec[], settings: LoraSetting
   }
   const unknown = settings.targets.filter((t) => t !== 'all-linear' && !modules.has(t));
   if (unknown.length || parts.length === 0)
-    throw new ModelError(`LoRA targets ${unknown.join(', ') || '(none)'}: this model has ${[...modules].join(', ')}. Name some of them, or all-linear.`);
+    throw new ModelError(
+      `LoRA targets ${unknown.join(', ') || '(none)'}: this model has ${[...modules].join(', ')}. Name some of them, or all-linear.`,
+    );
   if (!Number.isInteger(settings.rank) || settings.rank < 1 || settings.rank > 1024)
     throw new ModelError(`LoRA rank ${settings.rank}: an integer from 1 to 1024 is needed.`);
   if (!(settings.dropout >= 0 && settings.dropout < 1))

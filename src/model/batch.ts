@@ -1,7 +1,7 @@
 // Batches of sequences as the loss kernels read them, and the two plans over them: scoring (log-probabilities only) and training (forward and
 // backward). Rows: R = B T, sequences padded on the right or packed; row i predicts token i + 1 of its sequence.
 // Refuses: sequences longer than the plan's T, ids beyond the vocabulary, more positions than the model has.
-import { type Graph, type Plan, type Tensor, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
+import { type Graph, type Plan, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
 import { type IdOrder, type LossRows, linearCrossEntropy } from '../engine/ops.ts';
 import { emitAccumulateLoss } from '../engine/optimOps.ts';
 import { ModelError } from './modelError.ts';
@@ -113,7 +113,8 @@ interface Inputs extends SequenceInputs, LossRows {
 
 function makeInputs(graph: Graph, model: Transformer, shape: BatchShape): Inputs {
   const { B, T, pinned, packed = false, bias = 0 } = shape;
-  if (T > model.maxPositions) throw new ModelError(`A batch of ${T} tokens per row: this model has ${model.maxPositions} positions. Lower it.`);
+  if (T > model.maxPositions)
+    throw new ModelError(`A batch of ${T} tokens per row: this model has ${model.maxPositions} positions. Lower it.`);
   const R = B * T;
   const u32 = (label: string, shape: number[]) => graph.input(label, shape, 'u32');
   const order = (label: string): IdOrder => ({ order: u32(`${label} order`, [R]), segments: u32(`${label} segments`, [R + 1, 2]) });

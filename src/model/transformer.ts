@@ -2,8 +2,8 @@
 // graph (attention left open: training and cached decoding differ in nothing else), and the way to and from the tensors of a file.
 // Refuses: missing, surplus or misshapen tensors, all named at once.
 import { attention } from '../engine/attention.ts';
-import { type Graph, type Tensor, createState, freeState, readTensors, writeTensor } from '../engine/graph.ts';
-import { convertInto, readHalf } from '../engine/loadOps.ts';
+import { type Graph, type Tensor, createState, freeState, readFloats, writeTensor } from '../engine/graph.ts';
+import { type FileLayout, convertInto, extractFrom } from '../engine/loadOps.ts';
 import { activate, gated } from '../engine/mlpOps.ts';
 import { headNorm, layerNorm, rmsNorm } from '../engine/normOps.ts';
 import { add, embed, type IdOrder, linear, type Weight } from '../engine/ops.ts';
@@ -13,8 +13,8 @@ import type { NamedTensor } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Adapters, type LoraSettings } from './adapters.ts';
 import { ModelError } from './modelError.ts';
-import { layOut, ParameterArena, type ParameterLayout, segmentLimit } from './parameters.ts';
-import { type HostTensor, fileOrder, mergeAdapter } from './tensorParts.ts';
+import { layOut, ParameterArena, type ParameterLayout, type Piece, segmentLimit } from './parameters.ts';
+import { type HostTensor, mergeAdapter } from './tensorParts.ts';
 
 export interface TransformerOptions {
   /**
@@ -110,7 +110,16 @@ export class Transformer {
     };
     try {
       this.master = keep(
-        new ParameterArena(gpu, 'parameters', storage === 'f16' ? layOut(specs.filter((s) => !s.decay), limit) : this.layout),
+        new ParameterArena(
+          gpu,
+          'parameters',
+          storage === 'f16'
+            ? layOut(
+                specs.filter((s) => !s.decay),
+                limit,
+              )
+            : this.layout,
+        ),
       );
       this.half = storage === 'f32' ? null : keep(new ParameterArena(gpu, 'f16 parameters', this.layout, 'f16', 'decay'));
       this.adapters = lora ? keep(new Adapters(gpu, this.blocks, lora)) : null;
@@ -176,7 +185,8 @@ export class Transformer {
     const { trainable } = this;
     for (const arena of [this.master, this.half]) {
       if (!arena) continue;
-      for (const key of arena.keys()) if (this.adapters || this.arenaOf(key) !== arena) for (const p of arena.piecesOf(key)) graph.freeze(p.tensor);
+      for (const key of arena.keys())
+        if (this.adapters || this.arenaOf(key) !== arena) for (const p of arena.piecesOf(key)) graph.freeze(p.tensor);
     }
     for (const key of trainable.keys()) {
       const read = this.adapters ? trainable : this.arenaOf(key);
@@ -293,44 +303,57 @@ export class Transformer {
   private async loadPart(source: WeightSource, name: string, block: BlockSpec, part: TensorPart, row: number): Promise<void> {
     const columns = block.shape[1] ?? 1;
     const total = count(part.shape);
-    const arenas = [this.master, this.half].filter((a) => a?.has(block.key)) as ParameterArena[];
+    const arenas = this.arenasOf(block.key);
     for (let first = 0; first < total; ) {
-      // a slice ends where a piece of the table does
-      const piece = (arenas[0] as ParameterArena).piecesOf(block.key).findLast((p) => p.row * columns <= row * columns + first);
-      const rows = (piece?.tensor.shape[0] as number) + (piece?.row as number) - row;
-      const length = Math.min(SLICE, part.layout === 'plain' ? rows * columns - first : total - first);
+      // a slice ends where a piece of a table does
+      const pieces = (arenas[0] as ParameterArena).piecesOf(block.key);
+      const index = pieces.findLastIndex((p) => p.row * columns <= row * columns + first);
+      const piece = pieces[index] as Piece;
+      const end = (piece.row + (piece.tensor.shape[0] as number) - row) * columns;
+      const length = Math.min(SLICE, Math.min(end, total) - first);
       const { dtype, bytes } = await source.read(name, first, length);
       for (const arena of arenas) {
-        const to = arena.piecesOf(block.key).find((p) => p.row === piece?.row) as { row: number; tensor: Tensor };
-        const offset = (row - to.row) * columns;
-        if (part.layout === 'plain') convertInto(this.gpu, to.tensor, offset + first, bytes, dtype, { kind: 'plain' });
-        else if (part.layout === 'transposed') {
-          const [rowsIn, columnsIn] = part.shape as [number, number];
-          convertInto(this.gpu, to.tensor, offset, bytes, dtype, { kind: 'transposed', rows: rowsIn, columns: columnsIn, firstElement: first });
-        } else {
-          const { heads, headDim } = this.architecture;
-          convertInto(this.gpu, to.tensor, offset, bytes, dtype, { kind: 'headMajorQkv', heads, headDim, columns, firstElement: first });
-        }
+        const { tensor } = arena.piecesOf(block.key)[index] as Piece;
+        const offset = (row - piece.row) * columns;
+        const plain = part.layout === 'plain';
+        await convertInto(this.gpu, tensor, plain ? offset + first : offset, bytes, dtype, this.fileLayout(part, columns, first));
       }
       first += length;
     }
   }
 
+  private arenasOf(key: string): ParameterArena[] {
+    return [this.master, this.half].filter((arena): arena is ParameterArena => arena?.has(key) ?? false);
+  }
+
+  /** How a part lies in its block; `columns` of the block, or the rank of an adapter's B. */
+  fileLayout(part: Pick<TensorPart, 'layout' | 'shape'>, columns: number, firstElement: number): FileLayout {
+    if (part.layout === 'plain') return { kind: 'plain' };
+    if (part.layout === 'transposed') {
+      const [rows, cols] = part.shape as [number, number];
+      return { kind: 'transposed', rows, cols, firstElement };
+    }
+    const { heads, headDim } = this.architecture;
+    return { kind: 'headMajorQkv', heads, headDim, columns, firstElement };
+  }
+
   /** Normal(0, std(block)) matrices, norms that do nothing and zero biases, for models trained from nothing. */
-  randomise(gaussian: () => number, std: (key: string) => number): void {
+  async randomise(gaussian: () => number, std: (key: string) => number): Promise<void> {
     const norm = 1 - this.normOffset;
     for (const b of this.blocks) {
       const isNorm = /(^|\.)(norm|norm1|norm2|postNorm1|postNorm2|qNorm|kNorm)$/.test(b.key);
-      const arenas = [this.master, this.half].filter((arena) => arena?.has(b.key)) as ParameterArena[];
-      (arenas[0] as ParameterArena).piecesOf(b.key).forEach(({ tensor }, i) => {
-        const data = new Float32Array(count(tensor.shape));
-        for (let k = 0; k < data.length; k++) data[k] = b.shape.length === 2 ? std(b.key) * gaussian() : isNorm ? norm : 0;
-        for (const arena of arenas) {
-          const to = (arena.piecesOf(b.key)[i] as { tensor: Tensor }).tensor;
-          for (let k = 0; k < data.length; k += SLICE)
-            convertInto(this.gpu, to, k, new Uint8Array(data.slice(k, k + SLICE).buffer), 'F32', { kind: 'plain' });
+      const arenas = this.arenasOf(b.key);
+      for (const [i, { tensor }] of (arenas[0] as ParameterArena).piecesOf(b.key).entries()) {
+        const total = count(tensor.shape);
+        for (let first = 0; first < total; first += SLICE) {
+          const data = new Float32Array(Math.min(SLICE, total - first));
+          for (let k = 0; k < data.length; k++) data[k] = b.shape.length === 2 ? std(b.key) * gaussian() : isNorm ? norm : 0;
+          for (const arena of arenas) {
+            const to = (arena.piecesOf(b.key)[i] as Piece).tensor;
+            await convertInto(this.gpu, to, first, new Uint8Array(data.buffer), 'F32', { kind: 'plain' });
+          }
         }
-      });
+      }
     }
   }
 
@@ -338,30 +361,50 @@ export class Transformer {
    * The parameters as tensors of the file, one at a time; with `merge` the adapters' products are added (what PEFT calls merge_and_unload).
    */
   tensors(options: { merge?: boolean } = {}): HostTensor[] {
-    const shape = this.architecture;
     return this.blocks.flatMap((block) => {
       let row = 0;
       return block.parts.map((part): HostTensor => {
         const at = row;
-        const columns = block.shape[1] ?? 1;
-        const rows = count(part.shape) / columns;
-        row += rows;
-        return {
-          name: part.name,
-          shape: part.shape,
-          read: async () => {
-            const data = await this.readRows(block.key, at, rows, columns);
-            const adapter = options.merge ? this.adapters?.parts.find((p) => p.block === block.key && p.row === at) : undefined;
-            if (adapter && this.adapters) {
-              const { arena, factor } = this.adapters;
-              const [a, b] = await readTensors(this.gpu, [arena.one(`${adapter.key}.A`), arena.one(`${adapter.key}.B`)]);
-              mergeAdapter(data, a as Float32Array, b as Float32Array, this.adapters.settings.rank, factor);
-            }
-            return fileOrder(data, part, shape);
-          },
-        };
+        row += count(part.shape) / (block.shape[1] ?? 1);
+        return { name: part.name, shape: part.shape, read: () => this.readPart(block, part, at, options.merge ?? false) };
       });
     });
+  }
+
+  private async readPart(block: BlockSpec, part: TensorPart, row: number, merge: boolean): Promise<Float32Array> {
+    const columns = block.shape[1] ?? 1;
+    const total = count(part.shape);
+    const adapter = merge ? this.adapters?.parts.find((p) => p.block === block.key && p.row === row) : undefined;
+    const out = new Float32Array(total);
+    const layout = this.fileLayout(part, columns, 0);
+    for (const piece of (this.arenasOf(block.key)[0] as ParameterArena).piecesOf(block.key)) {
+      const lo = Math.max(row, piece.row);
+      const hi = Math.min(row + total / columns, piece.row + (piece.tensor.shape[0] as number));
+      if (lo >= hi) continue;
+      const bytes = await extractFrom(
+        this.gpu,
+        piece.tensor,
+        (lo - piece.row) * columns,
+        (hi - lo) * columns,
+        'F32',
+        adapter ? { kind: 'plain' } : layout,
+      );
+      out.set(new Float32Array(bytes.buffer), (lo - row) * columns);
+    }
+    if (!adapter || !this.adapters) return out;
+    const { arena, factor, settings } = this.adapters;
+    const a = await readFloats(this.gpu, arena.one(`${adapter.key}.A`));
+    const b = await readFloats(this.gpu, arena.one(`${adapter.key}.B`));
+    mergeAdapter(out, a, b, settings.rank, factor);
+    if (part.layout === 'plain') return out;
+    // the file's order is made on the GPU alone
+    const merged = createState(this.gpu, 'merged', [total]);
+    try {
+      await convertInto(this.gpu, merged, 0, new Uint8Array(out.buffer), 'F32', { kind: 'plain' });
+      return new Float32Array((await extractFrom(this.gpu, merged, 0, total, 'F32', layout)).buffer);
+    } finally {
+      freeState(this.gpu, merged);
+    }
   }
 
   /** All of tensors() at once, for small models. */
@@ -369,21 +412,6 @@ export class Transformer {
     const all: NamedTensor[] = [];
     for (const { name, shape, read } of this.tensors()) all.push({ name, shape, data: await read() });
     return all;
-  }
-
-  /** Rows [row, row + rows) of a block. */
-  private async readRows(key: string, row: number, rows: number, columns: number): Promise<Float32Array> {
-    const arena = this.storage === 'f16' ? this.arenaOf(key) : this.master;
-    const out = new Float32Array(rows * columns);
-    for (const piece of arena.piecesOf(key)) {
-      const size = piece.tensor.shape[0] as number;
-      const lo = Math.max(row, piece.row);
-      const hi = Math.min(row + rows, piece.row + size);
-      if (lo >= hi) continue;
-      const data = piece.tensor.dtype === 'f16' ? await readHalf(this.gpu, piece.tensor) : ((await readTensors(this.gpu, [piece.tensor]))[0] as Float32Array);
-      out.set(data.subarray((lo - piece.row) * columns, (hi - piece.row) * columns), (lo - row) * columns);
-    }
-    return out;
   }
 
   /** Copies another model's parameters on the GPU (same architecture and storage). */

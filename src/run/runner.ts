@@ -382,9 +382,9 @@ class Run {
   }
 
   private async eStepAndInfuse(pi: Transformer, iteration: number): Promise<LatentTrace[]> {
-    const { recipe, corpus, shape } = this.i;
+    const { recipe, corpus, architecture } = this.i;
     const { ra3, seed } = recipe;
-    const logZ = logLatents(corpus.form, shape.vocabulary);
+    const logZ = logLatents(corpus.form, architecture.vocabulary);
     const eShape = { P: ra3.programs, G: ra3.group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window, L: corpus.maxLines };
     const elbo = { settings: elboSettings(ra3, logZ), logZ };
     const bias = await this.thinkBias(pi, iteration);

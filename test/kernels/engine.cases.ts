@@ -5,7 +5,6 @@ import { type AttentionShape, attention } from '../../src/engine/attention.ts';
 import { gated } from '../../src/engine/mlpOps.ts';
 import { rmsNorm } from '../../src/engine/normOps.ts';
 import { add, chunkRows, embed, linear, linearCrossEntropy, type Weight } from '../../src/engine/ops.ts';
-import { scale } from '../../src/engine/dropoutOps.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { blocksOf } from '../../src/formats/families.ts';
 import { BatchRows, INACTIVE, MODE, makeScorePlan, makeTrainPlan, sortIds } from '../../src/model/batch.ts';
@@ -212,7 +211,11 @@ function randomWeights(shape: LlamaShape): { weights: Weights; shapes: Map<strin
   return { weights, shapes };
 }
 
-async function makeModel(gpu: GpuContext, shape: LlamaShape, options: TransformerOptions = {}): Promise<{ model: Transformer; weights: Weights }> {
+async function makeModel(
+  gpu: GpuContext,
+  shape: LlamaShape,
+  options: TransformerOptions = {},
+): Promise<{ model: Transformer; weights: Weights }> {
   const { weights, shapes } = randomWeights(shape);
   const model = await Transformer.make(gpu, llamaArchitecture(shape), options);
   await model.load({
@@ -273,7 +276,14 @@ function makeBatch({ shape, B, T, pinned, bias }: TinyLlama): { rows: BatchRows;
 }
 
 function referenceGradients(t: TinyLlama, weights: Weights, rows: BatchRows, loss: LossRow[]) {
-  const batch = { ids: rows.ids, B: t.B, T: t.T, W: t.W, pinLo: rows.spans.filter((_, i) => i % 4 === 2), pinHi: rows.spans.filter((_, i) => i % 4 === 3) };
+  const batch = {
+    ids: rows.ids,
+    B: t.B,
+    T: t.T,
+    W: t.W,
+    pinLo: rows.spans.filter((_, i) => i % 4 === 2),
+    pinHi: rows.spans.filter((_, i) => i % 4 === 3),
+  };
   const forward = llamaForward(t.shape, weights, batch);
   const expected = crossEntropyRows(forward.logits, t.shape.vocabulary, loss);
   return { expected, gradients: llamaBackward(t.shape, weights, batch, forward, expected.dlogits) };
@@ -478,7 +488,8 @@ export const cases: KernelCase[] = [
       );
       expectClose('loss', [report!.loss], [weighed], 1e-10);
       expectClose('gradient norm', [report!.gradNorm], [globalNorm(gradients.values())], 1e-10);
-      for (const tensor of await model.readAll()) expectSame(`${tensor.name} at a learning rate of 0`, tensor.data, weights.get(tensor.name)!);
+      for (const tensor of await model.readAll())
+        expectSame(`${tensor.name} at a learning rate of 0`, tensor.data, weights.get(tensor.name)!);
       plan.destroy();
 
       const score = await makeScorePlan(model, batch);
