@@ -4,6 +4,8 @@
 import type { WeightSource } from './architecture.ts';
 import type { ByteSource } from './byteSource.ts';
 import { FormatError, quote, showBytes } from './formatError.ts';
+import { float16Bits } from './halves.ts';
+import { isObject, parseJson } from './json.ts';
 import { DTYPE_BYTES, type FloatDtype, parseSafetensorsHeader, type TensorEntry } from './safetensorsHeader.ts';
 
 export interface SafetensorsFile extends WeightSource {
@@ -88,6 +90,24 @@ export function joinShards(shards: SafetensorsFile[]): SafetensorsFile {
   };
 }
 
+/**
+ * Checks shards against model.safetensors.index.json: every tensor that it names is in the file that it names.
+ * @param shards by file name. Throws FormatError.
+ */
+export function checkIndex(index: string, shards: ReadonlyMap<string, SafetensorsFile>): void {
+  const what = 'model.safetensors.index.json';
+  const value = parseJson(index, what);
+  if (!isObject(value) || !isObject(value.weight_map))
+    throw new FormatError(`${what} holds no weight_map. Drop the folder as it was saved.`);
+  for (const [name, file] of Object.entries(value.weight_map)) {
+    if (typeof file !== 'string') throw new FormatError(`${what}: the file of tensor ${quote(name)} is no text. The file is damaged.`);
+    const shard = shards.get(file);
+    if (!shard) throw new FormatError(`${what} names ${quote(file)}, which was not dropped. Drop the whole folder.`);
+    if (!shard.tensors.has(name))
+      throw new FormatError(`${what} says that ${quote(file)} holds the tensor ${quote(name)}; it does not. Download the folder again.`);
+  }
+}
+
 /** The bytes of an F32 safetensors file that the Python library opens; data starts at a multiple of 8. */
 export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string, string> = {}): Uint8Array<ArrayBuffer> {
   const entries = new Map<string, unknown>();
@@ -131,16 +151,4 @@ function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Float32Ar
   if (dtype === 'BF16') for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
   else for (let i = 0; i < bits.length; i++) bits[i] = float16Bits(halves[i]!);
   return new Float32Array(bits.buffer);
-}
-
-/** The F32 bits of an F16 value: exact, subnormals, infinities and NaN payloads included. */
-function float16Bits(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  if (fraction === 0) return sign;
-  const shift = Math.clz32(fraction) - 21;
-  return sign | ((113 - shift) << 23) | ((fraction << (13 + shift)) & 0x7fffff);
 }

@@ -4,6 +4,8 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { FormatError, quote } from './formatError.ts';
 import { isObject, parseJson } from './json.ts';
+import { makeTokenDecoder, type TokenDecoder } from './tokenDecoder.ts';
+import { readTokenizerDefinition, type TokenizerDefinition } from './tokenizerDefinition.ts';
 
 export interface Tokenizer {
   /** Highest id + 1, added tokens included. */
@@ -20,23 +22,21 @@ export interface Tokenizer {
   encodeContinuation(text: string): number[];
 }
 
-const MAX_TEXT = 64_000_000;
-const MAX_ID = 4_194_304;
 /** Texts that may stand before a continuation; one whose tokens do not merge with it is dropped again. */
 const ANCHORS = ['\n', 'a', ':', ')', '.', '"', '0'];
 
 export function loadTokenizer(tokenizerJson: string, tokenizerConfigJson: string | null): Tokenizer {
-  const { definition, specialIds } = checkDefinition(tokenizerJson);
+  const checked = readTokenizerDefinition(tokenizerJson);
   const config = tokenizerConfigJson === null ? {} : checkConfig(tokenizerConfigJson);
-  let inner: HuggingFaceTokenizer;
-  let size = 0;
   try {
-    inner = new HuggingFaceTokenizer(definition, config);
+    const inner = new HuggingFaceTokenizer(checked.definition, config);
+    let size = 0;
     for (const id of inner.get_vocab(true).values()) size = Math.max(size, id + 1);
+    return wrap({ inner, size, decodeTokens: makeTokenDecoder(checked.definition.decoder), ...checked }, config);
   } catch (error) {
+    if (error instanceof FormatError) throw error;
     throw new FormatError(`tokenizer.json cannot be used: ${reasonOf(error)}. Save it again with a current version of transformers.`);
   }
-  return wrap(inner, size, specialIds, config);
 }
 
 /** Refuses a tokenizer that can write ids for which the model has no embedding. */
@@ -47,17 +47,24 @@ export function checkTokenizerFits(tokenizer: Pick<Tokenizer, 'size'>, vocabular
   );
 }
 
-function wrap(inner: HuggingFaceTokenizer, size: number, specialIds: Set<number>, config: Record<string, unknown>): Tokenizer {
+interface Parts extends TokenizerDefinition {
+  inner: HuggingFaceTokenizer;
+  size: number;
+  decodeTokens: TokenDecoder;
+}
+
+function wrap({ inner, size, specialIds, unigramByteFallback, decodeTokens }: Parts, config: Record<string, unknown>): Tokenizer {
   const plain = (text: string): number[] => {
     if (text === '') return [];
-    const ids = guarded(() => inner.encode(text, { add_special_tokens: false }).ids);
+    const encoded = guarded(() => inner.encode(text, { add_special_tokens: false }));
+    const ids = unigramByteFallback ? encoded.tokens.flatMap((token, i) => withByteTokens(inner, token, encoded.ids[i])) : encoded.ids;
     if (ids.every((id) => Number.isInteger(id) && id >= 0 && id < size)) return ids;
     throw new FormatError(`The tokenizer has no token for some character of ${quote(text)} and no unknown token.`);
   };
   const known = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < size && inner.id_to_token(id) !== undefined;
   const decode = (ids: readonly number[]): string => {
-    const kept = ids.filter((id) => known(id) && !specialIds.has(id));
-    return kept.length === 0 ? '' : guarded(() => inner.decode(kept, { clean_up_tokenization_spaces: false }));
+    const tokens = ids.filter((id) => known(id) && !specialIds.has(id)).map((id) => inner.id_to_token(id) as string);
+    return tokens.length === 0 ? '' : guarded(() => decodeTokens(tokens).join(''));
   };
   const printed = new Map<number, string>();
   const bosId = findBos(inner, config, plain);
@@ -73,6 +80,16 @@ function wrap(inner: HuggingFaceTokenizer, size: number, specialIds: Set<number>
     },
     encodeContinuation: (text) => encodeAfter(text, plain, decode),
   };
+}
+
+/** A piece that the vocabulary lacks as the tokens of its bytes, where it has all of them. */
+function withByteTokens(inner: HuggingFaceTokenizer, token: string, id: number | undefined): number[] {
+  if (inner.token_to_id(token) === undefined) {
+    const name = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+    const bytes = [...new TextEncoder().encode(token)].map((byte) => inner.token_to_id(name(byte)));
+    if (bytes.every((each) => each !== undefined)) return bytes;
+  }
+  return [id ?? Number.NaN];
 }
 
 /** What the tokenizer's own post-processor puts first; else bos_token where add_bos_token asks for it. */
@@ -120,68 +137,10 @@ function printToken(
   return name.startsWith('<0x') && !/^[\n\t\x20-\x7e]$/.test(text) ? name : text;
 }
 
-function checkDefinition(text: string): { definition: Record<string, unknown>; specialIds: Set<number> } {
-  if (text.length > MAX_TEXT) throw new FormatError(`tokenizer.json has ${text.length} characters; up to ${MAX_TEXT} are read.`);
-  const definition = parseJson(text, 'tokenizer.json');
-  const model = isObject(definition) ? definition.model : undefined;
-  if (!isObject(definition) || !isObject(model)) throw new FormatError('tokenizer.json does not hold an object with a "model".');
-  const vocab = model.vocab;
-  if (Array.isArray(vocab)) {
-    if (vocab.length > MAX_ID || !vocab.every(isScoredToken))
-      throw new FormatError('tokenizer.json: model.vocab must list [token, score] pairs.');
-  } else if (isObject(vocab)) {
-    const ids = Object.values(vocab);
-    for (const id of ids) checkId(id, 'model.vocab');
-    if (new Set(ids).size !== ids.length) throw new FormatError('tokenizer.json: two tokens of model.vocab share an id.');
-  } else throw new FormatError('tokenizer.json: model.vocab is missing.');
-  if (model.merges !== undefined && !isMergeList(model.merges)) {
-    throw new FormatError('tokenizer.json: model.merges must list pairs of tokens.');
-  }
-  const added = definition.added_tokens ?? [];
-  if (!Array.isArray(added) || added.length > MAX_ID) throw new FormatError('tokenizer.json: added_tokens must be a list.');
-  const specialIds = new Set<number>();
-  for (const token of added) {
-    if (!isObject(token) || typeof token.content !== 'string' || token.content === '') {
-      throw new FormatError('tokenizer.json: every entry of added_tokens needs a content that is not empty.');
-    }
-    const id = checkId(token.id, 'added_tokens');
-    if (token.special === true) specialIds.add(id);
-  }
-  for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(definition[part]);
-  const optional = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
-  return { definition: { ...optional, ...definition, added_tokens: added }, specialIds };
-}
-
 function checkConfig(text: string): Record<string, unknown> {
   const config = parseJson(text, 'tokenizer_config.json');
   if (!isObject(config)) throw new FormatError('tokenizer_config.json does not hold a JSON object.');
   return config;
-}
-
-function checkId(id: unknown, where: string): number {
-  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_ID) return id;
-  throw new FormatError(`tokenizer.json: ${where} holds the id ${quote(String(id), 40)}; ids are integers from 0 to ${MAX_ID - 1}.`);
-}
-
-/** The library passes over a pattern that it does not know; the ids would then be wrong without a word. */
-function checkPatterns(part: unknown): void {
-  if (Array.isArray(part)) part.forEach(checkPatterns);
-  if (!isObject(part)) return;
-  if (part.type === 'Replace' || part.type === 'Split') {
-    const pattern = part.pattern;
-    const isPattern = isObject(pattern) && (typeof pattern.String === 'string' || typeof pattern.Regex === 'string');
-    if (!isPattern) throw new FormatError(`tokenizer.json: the pattern of a ${part.type} must be a String or a Regex.`);
-  }
-  Object.values(part).forEach(checkPatterns);
-}
-
-function isScoredToken(entry: unknown): boolean {
-  return Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && typeof entry[1] === 'number';
-}
-
-function isMergeList(value: unknown): boolean {
-  const isPair = (merge: unknown) => Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string');
-  return Array.isArray(value) && value.every((merge) => typeof merge === 'string' || isPair(merge));
 }
 
 /** Whatever the library throws on a file that it does not understand becomes a FormatError. */

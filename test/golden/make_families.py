@@ -2,15 +2,15 @@
 
 Run from the repository root: python test/golden/make_families.py [FOLDER ...]   (without names: all of them)
 
-Each folder holds a model as transformers 5 writes it (config.json, weights; one is sharded, some are stored in F16 or BF16), config.4.json (the
-same model as transformers 4 described it; checked here to give the same logits) and
+Each folder holds a model as transformers 5 writes it (config.json, weights; one is sharded, some are stored in F16 or BF16), and beside it golden/:
+  config.4.json          the same model as transformers 4 described it; checked here to give the same logits
   golden.json            prompts, their greedy continuations, the loss, ten AdamW steps, and a summary of the weights after them
-  golden.safetensors     logits.0, logits.1: (T, V) of both prompts, every position
+  logits.safetensors     logits.0, logits.1: (T, V) of both prompts, every position
   gradients.safetensors  the gradient of the loss by every parameter, under the name and in the shape of the parameter
 
 All numbers are float32, attention is `eager`. Norms and biases are random, not 1 and 0. Conventions: the loss is the mean of -log p over all predicted
-tokens of the batch, token i of a line predicted from those before it, the first not predicted. greedy: argmax of the full forward pass, no token ends
-it; the first two logits are at least 1e-3 apart at every step (the seed is chosen so). AdamW: constant learning rate, weight decay on tensors of two
+tokens of the batch, token i of a line predicted from those before it, the first not predicted. greedy: argmax of the full forward pass; the
+end-of-sequence id does not occur and the first two logits are at least 1e-3 apart at every step (the seed is chosen so). AdamW: constant learning rate, weight decay on tensors of two
 dimensions (embeddings and heads among them) and on no others; step s takes the lines (s * batch + j) mod their number, padded on the right; gradNorm
 is the global L2 norm before clipping; loss and gradNorm belong to the parameters before the update. `float32Noise` says how far the same numbers are
 from a run in float64, relative; the samples of `weights` are elements on which both runs agree to 1e-5."""
@@ -156,7 +156,7 @@ def gradients(model, lines):
 
 
 def greedy(model, prompt):
-    """None when two logits are too close at some step, or when the continuation soon repeats."""
+    """None when two logits are too close at some step, when the text ends, or when it soon repeats."""
     ids = list(prompt)
     for _ in range(CONTINUATION):
         with torch.no_grad():
@@ -164,7 +164,8 @@ def greedy(model, prompt):
         if best.values[0] - best.values[1] < GAP:
             return None
         ids.append(int(best.indices[0]))
-    return ids[len(prompt) :] if len(set(ids[-16:])) > 2 else None
+    continuation = ids[len(prompt) :]
+    return continuation if len(set(ids[-16:])) > 2 and model.config.eos_token_id not in continuation else None
 
 
 def train(model, lines, batch, steps, weight_decay, optimiser=OPTIMISER):
@@ -225,6 +226,14 @@ def normalised_error(values, reference):
     return ((values.double() - reference) ** 2).sum().item() / max((reference**2).sum().item(), 1e-300)
 
 
+def readable(folder):
+    """Total size in bytes. save_file leaves its files to their owner alone: here everybody may read them."""
+    files = [file for file in folder.rglob('*') if file.is_file()]
+    for file in files:
+        file.chmod(0o644)
+    return sum(file.stat().st_size for file in files)
+
+
 def write_folder(name):
     for seed in range(1, 200):
         model = make_model(name, seed)
@@ -246,16 +255,18 @@ def write_folder(name):
     model.to(STORED.get(name, torch.float32)).save_pretrained(folder, max_shard_size='40KB' if name in SHARDED else '1GB')
     (folder / 'generation_config.json').unlink(missing_ok=True)
     config = json.loads((folder / 'config.json').read_text())
-    (folder / 'config.4.json').write_text(json.dumps(transformers_4_config(config), indent=2, sort_keys=True) + '\n')
+    golden = folder / 'golden'
+    golden.mkdir()
+    (golden / 'config.4.json').write_text(json.dumps(transformers_4_config(config), indent=2, sort_keys=True) + '\n')
 
-    def load(config_name='config.json'):
-        config = AutoConfig.from_pretrained(folder / config_name)
+    def load(path=folder / 'config.json'):
+        config = AutoConfig.from_pretrained(path)
         return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation='eager').eval()
 
     model = load()
     with torch.no_grad():
         logits = {f'logits.{i}': model(input_ids=torch.tensor([prompt])).logits[0].contiguous() for i, prompt in enumerate(prompts)}
-        old = load('config.4.json')
+        old = load(golden / 'config.4.json')
         for i, prompt in enumerate(prompts):
             assert torch.equal(old(input_ids=torch.tensor([prompt])).logits[0], logits[f'logits.{i}']), f'{name}: config.4.json is another model'
     loss, grads = gradients(model, prompts)
@@ -264,17 +275,15 @@ def write_folder(name):
         exact_loss, exact_grads = gradients(exact_model, prompts)
     noise = max(normalised_error(grads[key], exact_grads[key]) for key in grads)
     adamw = training_record(load, random_lines(vocabulary, [24, 17, 20, 12, 23, 15][:LINES], random), random)
-    save_file(logits, folder / 'golden.safetensors')
-    save_file(grads, folder / 'gradients.safetensors')
+    save_file(logits, golden / 'logits.safetensors')
+    save_file(grads, golden / 'gradients.safetensors')
     record = {
         'madeBy': f'python test/golden/make_families.py {name}: torch {torch.__version__}, transformers {transformers.__version__}', 'seed': seed,
         'prompts': prompts, 'greedy': continuations, 'loss': rounded(loss),
         'float32Noise': {'loss': rounded(abs(loss - exact_loss) / exact_loss), 'gradientNmse': rounded(noise)}, 'adamw': adamw,
     }  # fmt: skip
-    (folder / 'golden.json').write_text(json.dumps(record, separators=(',', ':')) + '\n')
-    for file in folder.iterdir():
-        file.chmod(0o644)  # save_file leaves it to its owner alone
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    (golden / 'golden.json').write_text(json.dumps(record, separators=(',', ':')) + '\n')
+    size = readable(folder)
     spread = logits['logits.1'].std().item()
     print(f'{name}: seed {seed}, {size / 1000:.0f} kB, logits std {spread:.2f}, loss {loss:.4f}, noise of gradients {noise:.1e}, of 10 losses '
           f'{adamw["float32Noise"]["loss"]:.1e}, of their norms {adamw["float32Noise"]["gradNorm"]:.1e}, norms {adamw["steps"][0]["gradNorm"]:.2f}', flush=True)  # fmt: skip

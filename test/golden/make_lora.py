@@ -2,9 +2,9 @@
 
 Run from the repository root, after make_families.py: python test/golden/make_lora.py [FOLDER ...]   (without names: all of them)
 
-Each folder holds an adapter as peft saves it (adapter_config.json, adapter_model.safetensors; neither A nor B is zero, dropout is 0) and
+Each folder holds an adapter as peft saves it (adapter_config.json, adapter_model.safetensors; neither A nor B is zero, dropout is 0), and beside it golden/:
   golden.json            base (the folder below families), prompts, greedy continuations, the loss, ten AdamW steps of the adapter alone
-  golden.safetensors     logits.0, logits.1: (T, V) of both prompts with the adapter, every position
+  logits.safetensors     logits.0, logits.1: (T, V) of both prompts with the adapter, every position
   gradients.safetensors  the gradient of the loss by every A and B, under the names of adapter_model.safetensors
   merged.safetensors     the base's weights that the adapter changes, merged: W + scaling B A, under the base's names and in its layout
 Conventions are those of make_families.py; weight decay is on every A and B."""
@@ -82,18 +82,18 @@ def write_folder(name):
         distance = (merged_model(input_ids=torch.tensor([prompts[1]])).logits[0] - logits['logits.1']).abs().max().item()
     assert distance < 1e-5, f'{name}: the merged model differs by {distance}'
 
-    save_file(logits, folder / 'golden.safetensors')
-    save_file(grads, folder / 'gradients.safetensors')
-    save_file(merged, folder / 'merged.safetensors')
+    golden = folder / 'golden'
+    golden.mkdir()
+    save_file(logits, golden / 'logits.safetensors')
+    save_file(grads, golden / 'gradients.safetensors')
+    save_file(merged, golden / 'merged.safetensors')
     record = {
         'madeBy': f'python test/golden/make_lora.py {name}: torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}',
         'seed': seed, 'base': base, 'prompts': prompts, 'greedy': continuations, 'loss': families.rounded(loss),
         'float32Noise': {'loss': families.rounded(abs(loss - exact_loss) / exact_loss), 'gradientNmse': families.rounded(noise)}, 'adamw': adamw,
     }  # fmt: skip
-    (folder / 'golden.json').write_text(json.dumps(record, separators=(',', ':')) + '\n')
-    for file in folder.iterdir():
-        file.chmod(0o644)
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    (golden / 'golden.json').write_text(json.dumps(record, separators=(',', ':')) + '\n')
+    size = families.readable(folder)
     moved = (logits['logits.1'] - base_logits).std().item()
     print(f'{name}: seed {seed}, {size / 1000:.0f} kB, {len(stored)} tensors, {len(merged)} merged, logits moved by {moved:.2f}, loss {loss:.4f}, noise of gradients '
           f'{noise:.1e}, of 10 losses {adamw["float32Noise"]["loss"]:.1e}', flush=True)  # fmt: skip
