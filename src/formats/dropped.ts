@@ -2,7 +2,9 @@
 // Every file that is refused or not understood is listed with the reason and what to do; only a fault of ours is thrown.
 import { type ByteSource, readAll } from './byteSource.ts';
 import { guessMapping, listFields, previewRows } from './codeRows.ts';
-import { type LlamaConfig, parseLlamaConfig } from './config.ts';
+import type { WeightSource } from './architecture.ts';
+import { type ModelConfig, parseConfig } from './config.ts';
+import { blocksOf } from './families.ts';
 import { FormatError, quote } from './formatError.ts';
 import { decodeUtf8, isObject, parseJson } from './json.ts';
 import { namesRows, readRows, type RowsFile } from './jsonl.ts';
@@ -20,8 +22,8 @@ export interface DroppedFile {
 
 export interface DroppedModel {
   name: string;
-  config: LlamaConfig;
-  safetensors: SafetensorsFile;
+  config: ModelConfig;
+  weights: WeightSource;
   tokenizer: Tokenizer | null;
   /** The tokenizer's and generation's files as they are, for writing back: name -> bytes. */
   tokenizerFiles: Map<string, Uint8Array>;
@@ -50,7 +52,7 @@ const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', ...KEPT_AS_I
 const PASSED_OVER = /^(\..*|readme.*|licen[cs]e.*|notice.*|use_policy.*|thumbs\.db|model\.safetensors\.index\.json)$/i;
 
 interface Parts {
-  config: LlamaConfig | null;
+  config: ModelConfig | null;
   shards: { path: string; file: SafetensorsFile }[];
   tokenizerFiles: Map<string, Uint8Array>;
   dataset: (RowsFile & { name: string }) | null;
@@ -104,7 +106,7 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
   refuseMagic(path, magic);
   if (name === 'config.json') {
     take(parts, 'a config.json', path);
-    parts.config = parseLlamaConfig(await readText(source, path));
+    parts.config = parseConfig(await readText(source, path));
   } else if (/\.safetensors$/i.test(name)) await readWeights(parts, path, source);
   else if (TOKENIZER_FILES.includes(name)) {
     take(parts, `a ${name}`, path);
@@ -174,12 +176,12 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
     }
     return null;
   }
-  let safetensors: SafetensorsFile | null = null;
+  let weights: WeightSource | null = null;
   await attempt(parts, weightsPath ?? 'model.safetensors', async () => {
     checkShardCount(shards.map((shard) => shard.path));
     const joined = joinShards(shards.map((shard) => shard.file));
     checkEmbedding(joined, config);
-    safetensors = joined;
+    weights = joined;
   });
   let tokenizer: Tokenizer | null = null;
   const definition = parts.tokenizerFiles.get('tokenizer.json');
@@ -187,12 +189,12 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
     if (!definition) return;
     const settings = parts.tokenizerFiles.get('tokenizer_config.json');
     const loaded = loadTokenizer(decodeUtf8(definition, 'tokenizer.json'), settings ? decodeUtf8(settings, 'tokenizer_config.json') : null);
-    checkTokenizerFits(loaded, config.vocabulary);
+    checkTokenizerFits(loaded, config.architecture.vocabulary);
     tokenizer = loaded;
   });
-  if (!safetensors) return null;
+  if (!weights) return null;
   const name = folderOf(configPath ?? '') || 'model';
-  return { name, config, safetensors, tokenizer, tokenizerFiles: parts.tokenizerFiles };
+  return { name, config, weights, tokenizer, tokenizerFiles: parts.tokenizerFiles };
 }
 
 function checkShardCount(paths: string[]): void {
@@ -204,26 +206,28 @@ function checkShardCount(paths: string[]): void {
   }
 }
 
-function checkEmbedding(safetensors: SafetensorsFile, config: LlamaConfig): void {
-  const shape = safetensors.tensors.get('model.embed_tokens.weight')?.shape;
-  if (!shape) throw new FormatError('The weights have no model.embed_tokens.weight, so they are not those of a Llama model.');
-  if (shape[0] !== config.vocabulary || shape[1] !== config.hidden) {
+function checkEmbedding({ tensors }: WeightSource, { architecture }: ModelConfig): void {
+  const part = blocksOf(architecture)[0]?.parts[0];
+  const name = [part?.name ?? '', ...(part?.aliases ?? [])].find((each) => tensors.has(each));
+  const shape = tensors.get(name ?? '')?.shape;
+  if (!shape) throw new FormatError(`The weights have no ${part?.name}, so they are not those of a ${architecture.family} model.`);
+  const { vocabulary, hidden } = architecture;
+  if (shape[0] !== vocabulary || shape[1] !== hidden)
     throw new FormatError(
-      `The weights embed [${shape}] but config.json says vocab_size ${config.vocabulary} and hidden_size ${config.hidden}. Drop files of one model.`,
+      `The weights embed [${shape}] but config.json says a vocabulary of ${vocabulary} and a width of ${hidden}. Drop files of one model.`,
     );
-  }
 }
 
-function describeModel({ name, config, safetensors, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
-  const entries = [...safetensors.tensors.values()];
+function describeModel({ name, config, weights, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
+  const { architecture } = config;
   return {
     name,
-    family: 'llama',
-    parameters: entries.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
-    dtype: [...new Set(entries.map((entry) => entry.dtype))].join('/'),
-    context: config.maxPositions,
-    layers: config.layers,
-    vocabulary: config.vocabulary,
+    family: architecture.family,
+    parameters: blocksOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    dtype: [...new Set([...weights.tensors.values()].map((entry) => entry.dtype))].join('/'),
+    context: architecture.maxPositions,
+    layers: architecture.layers,
+    vocabulary: architecture.vocabulary,
     hasTokenizer: tokenizer !== null,
   };
 }

@@ -1,9 +1,10 @@
 // Files and folders on disk as the formats take them, read by slices. Refuses what cannot be read, naming the path.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { type DroppedModel, recognise } from '../formats/dropped.ts';
 import type { Dataset } from '../run/corpus.ts';
+import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
 
 function fileSource(path: string): ByteSource {
@@ -82,10 +83,24 @@ export function readText(path: string, option: string): string {
 
 /** Writes files below `dir`; names come from us or were checked by the formats, and still may not leave it. */
 export function writeFiles(dir: string, files: Iterable<readonly [string, Uint8Array | string]>): void {
-  for (const [name, content] of files) {
-    const path = resolve(dir, name);
-    if (!path.startsWith(resolve(dir) + sep)) throw new InputError(`${name} would leave ${dir}.`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
+  for (const [name, content] of files) writeFileSync(pathBelow(dir, name), content);
+}
+
+/** Writes files piece by piece as they are made. */
+export async function writeOutput(dir: string, files: Iterable<OutputFile>): Promise<void> {
+  for (const file of files) {
+    const handle = openSync(pathBelow(dir, file.name), 'w');
+    try {
+      for await (const piece of file.pieces()) for (let at = 0; at < piece.length; ) at += writeSync(handle, piece, at);
+    } finally {
+      closeSync(handle);
+    }
   }
+}
+
+function pathBelow(dir: string, name: string): string {
+  const path = resolve(dir, name);
+  if (!path.startsWith(resolve(dir) + sep)) throw new InputError(`${name} would leave ${dir}.`);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
 }

@@ -2,7 +2,8 @@
 // shipped in public/default. Promises: the same seed on the same adapter gives the same bytes.
 import type { GpuContext } from '../gpu/context.ts';
 import { parseConfig } from '../formats/config.ts';
-import { writeHfFolder } from '../formats/hfFolder.ts';
+import { modelFolder } from '../formats/hfFolder.ts';
+import type { OutputFile } from '../formats/outputFile.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
 import { BatchRows, makeScorePlan, MODE } from '../model/batch.ts';
 import { Optimizer } from '../model/optimizer.ts';
@@ -19,7 +20,7 @@ export async function makeDefault(
   gpu: GpuContext,
   id: 'recall-lines' | 'pointer-lines',
   report: (line: { step: number; loss: number; gradNorm: number } | { gate: Gate }) => void,
-): Promise<Map<string, Uint8Array>> {
+): Promise<OutputFile[]> {
   const task = builtinTask(id);
   const { seed, steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
   const config = parseConfig(
@@ -40,7 +41,7 @@ export async function makeDefault(
   );
   const model = await Transformer.make(gpu, config.architecture);
   const init = makeRng(seed, 101);
-  model.randomise(
+  await model.randomise(
     () => Math.sqrt(-2 * Math.log(1 - init.uniform())) * Math.cos(2 * Math.PI * init.uniform()),
     (key) => (key === 'embed' ? embeddingStd : matrixStd),
   );
@@ -56,7 +57,7 @@ export async function makeDefault(
     }
   }
   report({ gate: await measureGate(model, task) });
-  return writeHfFolder({ config, tensors: await model.read(), tokenizerFiles: new Map() });
+  return modelFolder({ config, tensors: model.tensors(), tokenizerFiles: new Map() });
 }
 
 /** What a base must lack and what it must know for thoughts to help: nats per line, expert prefixes; see docs/log.md. */

@@ -3,7 +3,9 @@
 import type { DroppedModel } from '../formats/dropped.ts';
 import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
-import { writeHfFolder } from '../formats/hfFolder.ts';
+import { heldWeights } from '../formats/heldWeights.ts';
+import { modelFolder } from '../formats/hfFolder.ts';
+import { collect, type OutputFile } from '../formats/outputFile.ts';
 import { type NamedTensor, readSafetensors } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Transformer, type TransformerOptions } from '../model/transformer.ts';
@@ -127,23 +129,30 @@ export class Session {
     }
   }
 
-  /** A trained arm as a Hugging Face folder. */
-  exportModel(arm: Arm): Map<string, Uint8Array> {
-    const tensors = this.arms.get(arm);
-    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
-    return writeHfFolder({ config: this.from.config, tensors, tokenizerFiles: this.from.tokenizerFiles });
+  /** A trained arm's files as a Hugging Face folder. */
+  exportModel(arm: Arm): OutputFile[] {
+    const { tensors, from } = this.trainedTensors(arm);
+    return modelFolder({
+      config: from.config,
+      tensors: tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data })),
+      tokenizerFiles: from.tokenizerFiles,
+    });
   }
 
   /** A trained arm as a folder that can be loaded again. */
-  async trained(arm: Arm): Promise<DroppedModel> {
-    const files = this.exportModel(arm);
-    const { from } = this;
-    const weights = files.get('model.safetensors') as Uint8Array;
-    return { ...(from as DroppedModel), name: arm, weights: await readSafetensors(fromBytes('model.safetensors', weights)) };
+  trained(arm: Arm): DroppedModel {
+    const { tensors, from } = this.trainedTensors(arm);
+    return { ...from, name: arm, weights: heldWeights(tensors) };
+  }
+
+  private trainedTensors(arm: Arm): { tensors: NamedTensor[]; from: DroppedModel } {
+    const tensors = this.arms.get(arm);
+    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
+    return { tensors, from: this.from };
   }
 
   /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
-  bundleFiles(): Record<string, Uint8Array | string> {
+  async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
     if (!this.recipe) throw new RecipeError('Nothing has run yet, so there is no bundle.');
     const end = this.events.at(-1);
     const files: Record<string, Uint8Array | string> = {
@@ -153,7 +162,7 @@ export class Session {
       'traces.jsonl': this.traces ? `${this.traces}\n` : '',
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
     };
-    for (const arm of this.arms.keys()) for (const [name, bytes] of this.exportModel(arm)) files[`model/${arm}/${name}`] = bytes;
+    for (const arm of this.arms.keys()) for (const file of this.exportModel(arm)) files[`model/${arm}/${file.name}`] = await collect(file);
     return files;
   }
 }
