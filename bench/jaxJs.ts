@@ -1,8 +1,8 @@
 // jax-js as a contender: one jit over the whole step (loss, gradients, Adam), the form that its documentation recommends. Every array
 // argument is owned by the function that takes it; .ref lends it once more.
 import { defaultDevice, getWebGPUDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax';
-import type { NamedTensor } from '../src/model/llama.ts';
-import { ADAM, type Contender, HEADS, matmulFactors, NORM_EPS, rotaryAngles, type StepShape, transposed, VOCABULARY } from './workload.ts';
+import { VOCABULARY } from './cells.mjs';
+import { ADAM, asKN, type Contender, HEADS, type NamedTensor, NORM_EPS, rotaryAngles, type StepShape, transposed } from './workload.ts';
 
 type Arr = np.Array;
 type Parameters = Record<string, Arr>;
@@ -11,9 +11,10 @@ export async function openJaxJs(): Promise<Contender> {
   const devices = await init('webgpu');
   if (!devices.includes('webgpu')) throw new Error('jax-js opened no WebGPU device.');
   defaultDevice('webgpu');
+  const device = getWebGPUDevice();
   return {
     name: 'jax-js',
-    device: getWebGPUDevice(),
+    device,
     async prepareStep(shape, tensors) {
       const { B, T } = shape;
       let parameters = toParameters(tensors);
@@ -37,16 +38,21 @@ export async function openJaxJs(): Promise<Contender> {
         },
       };
     },
-    async prepareMatmul(n) {
-      const factors = matmulFactors(n);
-      const a = np.array(factors.a as Float32Array<ArrayBuffer>, { shape: [n, n] });
-      const x = np.array(factors.x as Float32Array<ArrayBuffer>, { shape: [n, n] });
+    async prepareMatmul(shape, factors) {
+      const { M, N, K } = shape;
+      const x = np.array(factors.x as Float32Array<ArrayBuffer>, { shape: [M, K] });
+      const w = np.array(asKN(shape, factors.w) as Float32Array<ArrayBuffer>, { shape: [K, N] });
       const multiply = jit((p: Arr, q: Arr) => np.matmul(p, q));
       return {
         async run(times) {
-          let y = x.ref;
-          for (let i = 0; i < times; i++) y = multiply(a.ref, y);
-          return (await y.data()) as Float32Array;
+          // Asking for the buffer submits the work without waiting for it.
+          for (let i = 0; i < times; i++) await multiply(x.ref, w.ref).gpuBuffer();
+          await device.queue.onSubmittedWorkDone();
+        },
+        read: async () => (await multiply(x.ref, w.ref).data()) as Float32Array,
+        free() {
+          x.dispose();
+          w.dispose();
         },
       };
     },

@@ -1,20 +1,42 @@
-// This project as a contender: the training plan and the matmul kernels that the page itself uses.
-import { createState, Graph, readFloats, writeTensor } from '../src/engine/graph.ts';
+// This project as a contender: the training plan, the matmul kernels, the generator and the reader of model folders that the page itself uses.
+import { createState, freeState, Graph, readFloats, writeTensor } from '../src/engine/graph.ts';
 import { emitMatmul, tuneMatmul } from '../src/engine/matmul.ts';
-import { openGpu } from '../src/gpu/context.ts';
+import { measureCeiling } from '../src/engine/profile.ts';
+import { type GpuContext, openGpu } from '../src/gpu/context.ts';
 import { BatchRows, makeTrainPlan, Optimizer } from '../src/model/batch.ts';
 import { LlamaModel } from '../src/model/llama.ts';
-import { ADAM, type Contender, llamaShape, matmulFactors } from './workload.ts';
+import { feedForward, VOCABULARY } from './cells.mjs';
+import { ADAM, type Contender, HEADS, NORM_EPS, ROPE_THETA } from './workload.ts';
 
-export async function openRa3Lab(adapter: GPUAdapter): Promise<Contender> {
+async function openContext(): Promise<GpuContext> {
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) throw new Error('The browser gives this page no WebGPU adapter.');
   const gpu = await openGpu(adapter);
   await tuneMatmul(gpu);
+  return gpu;
+}
+
+export const ceiling = async () => measureCeiling(await openContext());
+
+export async function openRa3Lab(): Promise<Contender> {
+  const gpu = await openContext();
   return {
     name: 'RA3 Lab',
     device: gpu.device,
-    async prepareStep(shape, tensors) {
-      const { B, T } = shape;
-      const model = new LlamaModel(gpu, llamaShape(shape));
+    async prepareStep({ C, L, T, B }, tensors) {
+      const model = new LlamaModel(gpu, {
+        hidden: C,
+        intermediate: feedForward(C),
+        layers: L,
+        heads: HEADS,
+        kvHeads: HEADS,
+        headDim: C / HEADS,
+        vocabulary: VOCABULARY,
+        maxPositions: T,
+        rmsNormEps: NORM_EPS,
+        ropeTheta: ROPE_THETA,
+        tieEmbeddings: true,
+      });
       const byName = new Map(tensors.map((t) => [t.name, t]));
       await model.load(byName, async (name) => (byName.get(name) as { data: Float32Array }).data);
       const optimizer = new Optimizer(model);
@@ -33,24 +55,28 @@ export async function openRa3Lab(adapter: GPUAdapter): Promise<Contender> {
         },
       };
     },
-    async prepareMatmul(n) {
-      const factors = matmulFactors(n);
-      const graph = new Graph(gpu, `matmul ${n}`);
-      const [a, x, y] = ['a', 'x', 'y'].map((label) => createState(gpu, label, [n, n])) as [Tensor, Tensor, Tensor];
-      const shape = { M: n, N: n, K: n, lda: n, ldb: n, ldy: n };
-      emitMatmul(graph, 'nn', a, x, y, shape);
-      emitMatmul(graph, 'nn', a, y, x, shape);
+    async prepareMatmul({ M, N, K, stored }, factors) {
+      const [x, w, y] = [createState(gpu, 'x', [M, K]), createState(gpu, 'w', [K * N]), createState(gpu, 'y', [M, N])];
+      const graph = new Graph(gpu, `matmul ${M} x ${N} x ${K}`);
+      const ldb = stored === 'KN' ? N : K;
+      emitMatmul(graph, stored === 'KN' ? 'nn' : 'nt', x, w, y, { M, N, K, lda: K, ldb, ldy: N });
       const plan = await graph.compile();
-      writeTensor(gpu, a, factors.a);
+      writeTensor(gpu, x, factors.x);
+      writeTensor(gpu, w, factors.w);
       return {
         async run(times) {
-          writeTensor(gpu, x, factors.x);
-          plan.run(times / 2);
-          return readFloats(gpu, x);
+          plan.run(times);
+          await gpu.idle();
+        },
+        async read() {
+          plan.run();
+          return readFloats(gpu, y);
+        },
+        free() {
+          plan.destroy();
+          for (const t of [x, w, y]) freeState(gpu, t);
         },
       };
     },
   };
 }
-
-type Tensor = ReturnType<typeof createState>;

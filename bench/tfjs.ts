@@ -4,15 +4,16 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import '@tensorflow/tfjs-backend-webgpu';
-import type { NamedTensor } from '../src/model/llama.ts';
-import { ADAM, type Contender, HEADS, matmulFactors, NORM_EPS, rotaryAngles, type StepShape, transposed, VOCABULARY } from './workload.ts';
+import { VOCABULARY } from './cells.mjs';
+import { ADAM, asKN, type Contender, HEADS, type NamedTensor, NORM_EPS, rotaryAngles, type StepShape, transposed } from './workload.ts';
 
 export async function openTfjs(): Promise<Contender> {
   if (!(await tf.setBackend('webgpu'))) throw new Error('tfjs opened no WebGPU device.');
   await tf.ready();
+  const backend = tf.backend() as WebGPUBackend;
   return {
     name: 'tfjs-webgpu',
-    device: (tf.backend() as WebGPUBackend).device,
+    device: backend.device,
     async prepareStep(shape, tensors) {
       const variables = toVariables(tensors);
       const all = Object.values(variables);
@@ -33,21 +34,28 @@ export async function openTfjs(): Promise<Contender> {
         },
       };
     },
-    async prepareMatmul(n) {
-      const factors = matmulFactors(n);
-      const a = tf.tensor2d(factors.a, [n, n]);
-      const x = tf.tensor2d(factors.x, [n, n]);
+    async prepareMatmul(shape, factors) {
+      const { M, N, K } = shape;
+      const x = tf.tensor2d(factors.x, [M, K]);
+      const w = tf.tensor2d(asKN(shape, factors.w), [K, N]);
       return {
         async run(times) {
-          let y = x.clone();
-          for (let i = 0; i < times; i++) {
-            const next = tf.matMul<tf.Tensor2D>(a, y);
-            y.dispose();
-            y = next;
-          }
+          for (let i = 0; i < times; i++) tf.matMul(x, w).dispose();
+          // What is recorded and not yet submitted.
+          backend.ensureCommandEncoderReady();
+          backend.endComputePassEncoder();
+          backend.submitQueue();
+          await backend.device.queue.onSubmittedWorkDone();
+        },
+        async read() {
+          const y = tf.matMul(x, w);
           const result = (await y.data()) as Float32Array;
           y.dispose();
           return result;
+        },
+        free() {
+          x.dispose();
+          w.dispose();
         },
       };
     },

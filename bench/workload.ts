@@ -1,6 +1,6 @@
-// What every contender computes: the shapes, the initial parameters and the batches, all from seeds, so that losses can be compared.
-// Parameters carry Hugging Face's names and layout: a matrix is (out, in), y = x W^T.
-import { type LlamaShape, layoutOf, type NamedTensor } from '../src/model/llama.ts';
+// What every contender computes: the shapes, the initial parameters and the batches, all from seeds, so that losses and products can be
+// compared. Parameters carry Hugging Face's names and layout: a matrix is (out, in), y = x W^T.
+import { feedForward, VOCABULARY } from './cells.mjs';
 
 export interface StepShape {
   C: number;
@@ -9,29 +9,56 @@ export interface StepShape {
   B: number;
 }
 
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  data: Float32Array;
+}
+
 export const HEADS = 4;
-export const VOCABULARY = 512;
 export const ROPE_THETA = 10_000;
 export const NORM_EPS = 1e-5;
 export const ADAM = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
-/** Width of the SwiGLU MLP: 8/3 C rounded up to 16, so that its parameters are those of a two-matrix MLP of width 4 C. */
-export const feedForward = (C: number): number => Math.ceil((8 * C) / 3 / 16) * 16;
-
-export function llamaShape({ C, L, T }: StepShape): LlamaShape {
+/** config.json of a Llama whose output matrix is its embedding. */
+export function llamaConfig(shape: { C: number; F: number; L: number; H: number; V: number; T: number }): Record<string, unknown> {
   return {
-    hidden: C,
-    intermediate: feedForward(C),
-    layers: L,
-    heads: HEADS,
-    kvHeads: HEADS,
-    headDim: C / HEADS,
-    vocabulary: VOCABULARY,
-    maxPositions: T,
-    rmsNormEps: NORM_EPS,
-    ropeTheta: ROPE_THETA,
-    tieEmbeddings: true,
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: shape.C,
+    intermediate_size: shape.F,
+    num_hidden_layers: shape.L,
+    num_attention_heads: shape.H,
+    num_key_value_heads: shape.H,
+    head_dim: shape.C / shape.H,
+    vocab_size: shape.V,
+    max_position_embeddings: shape.T,
+    rms_norm_eps: NORM_EPS,
+    rope_theta: ROPE_THETA,
+    hidden_act: 'silu',
+    tie_word_embeddings: true,
+    attention_bias: false,
+    mlp_bias: false,
+    bos_token_id: 0,
+    eos_token_id: 1,
+    torch_dtype: 'float32',
   };
+}
+
+/** Names and shapes of that Llama's tensors. */
+export function llamaTensors({ C, F, L, V }: { C: number; F: number; L: number; V: number }): { name: string; shape: number[] }[] {
+  const layers = Array.from({ length: L }, (_, l) => {
+    const at = `model.layers.${l}`;
+    return [
+      { name: `${at}.input_layernorm.weight`, shape: [C] },
+      ...['q', 'k', 'v', 'o'].map((part) => ({ name: `${at}.self_attn.${part}_proj.weight`, shape: [C, C] })),
+      { name: `${at}.post_attention_layernorm.weight`, shape: [C] },
+      { name: `${at}.mlp.gate_proj.weight`, shape: [F, C] },
+      { name: `${at}.mlp.up_proj.weight`, shape: [F, C] },
+      { name: `${at}.mlp.down_proj.weight`, shape: [C, F] },
+    ];
+  });
+  return [{ name: 'model.embed_tokens.weight', shape: [V, C] }, ...layers.flat(), { name: 'model.norm.weight', shape: [C] }];
 }
 
 /** Uniform numbers in [0, 1) (mulberry32). */
@@ -52,15 +79,13 @@ export function gaussian(seed: number): () => number {
 }
 
 /** Initial parameters: matrices normal with deviation 0.05, norms 1. */
-export function initialTensors(shape: StepShape): NamedTensor[] {
+export function initialTensors({ C, L }: StepShape): NamedTensor[] {
   const normal = gaussian(1);
-  return layoutOf(llamaShape(shape)).blocks.flatMap((block) =>
-    block.parts.map((part) => {
-      const data = new Float32Array(part.shape.reduce((n, s) => n * s, 1));
-      for (let i = 0; i < data.length; i++) data[i] = part.shape.length === 1 ? 1 : 0.05 * normal();
-      return { name: part.name, shape: part.shape, data };
-    }),
-  );
+  return llamaTensors({ C, F: feedForward(C), L, V: VOCABULARY }).map(({ name, shape }) => {
+    const data = new Float32Array(shape.reduce((n, s) => n * s, 1));
+    for (let i = 0; i < data.length; i++) data[i] = shape.length === 1 ? 1 : 0.05 * normal();
+    return { name, shape, data };
+  });
 }
 
 /** Token ids (B, T) and the ids to be predicted (B, T). */
@@ -85,11 +110,28 @@ export function makeBatch({ T, B }: StepShape, step: number): Batch {
   return { ids, targets };
 }
 
-/** Square factors of a matmul; x -> a x keeps the size of x about the same, so that products can be chained. */
-export function matmulFactors(n: number): { a: Float32Array; x: Float32Array } {
-  const normal = gaussian(2);
-  const fill = (scale: number) => Float32Array.from({ length: n * n }, () => scale * normal());
-  return { a: fill(1 / Math.sqrt(n)), x: fill(1) };
+/** y (M, N) = x (M, K) w. The contenders may keep w as (K, N) or (N, K), whichever they like better; `stored` says how it is given. */
+export interface MatmulShape {
+  M: number;
+  N: number;
+  K: number;
+  stored: 'KN' | 'NK';
+}
+
+export interface Factors {
+  x: Float32Array;
+  w: Float32Array;
+}
+
+/** Uniform in (-1, 1), w scaled so that products are about as large as x. */
+export function matmulFactors({ M, N, K }: MatmulShape): Factors {
+  const next = uniform(2);
+  const fill = (length: number, scale: number): Float32Array => {
+    const out = new Float32Array(length);
+    for (let i = 0; i < length; i++) out[i] = scale * (2 * next() - 1);
+    return out;
+  };
+  return { x: fill(M * K, 1), w: fill(K * N, Math.sqrt(3 / K)) };
 }
 
 /** cos and sin of the rotary angles, (T, D/2) each. */
@@ -107,12 +149,15 @@ export function rotaryAngles(T: number, D: number): { cos: Float32Array; sin: Fl
   return { cos, sin };
 }
 
-/** A trainer or multiplier of one library, on its own device of the same adapter. */
+export type ContenderName = 'RA3 Lab' | 'jax-js' | 'tfjs-webgpu' | 'onnxruntime-web';
+
+/** One library, on its own device of the same adapter. */
 export interface Contender {
-  name: 'RA3 Lab' | 'jax-js' | 'tfjs-webgpu';
+  name: ContenderName;
   device: GPUDevice;
-  prepareStep(shape: StepShape, tensors: NamedTensor[]): Promise<TrainingStep>;
-  prepareMatmul(n: number): Promise<Matmul>;
+  /** Null where the library does not train. */
+  prepareStep: ((shape: StepShape, tensors: NamedTensor[]) => Promise<TrainingStep>) | null;
+  prepareMatmul(shape: MatmulShape, factors: Factors): Promise<Matmul>;
 }
 
 export interface TrainingStep {
@@ -121,8 +166,11 @@ export interface TrainingStep {
 }
 
 export interface Matmul {
-  /** x -> a x, `times` times in a row from the same x; resolves with the result on the host. `times` is even. */
-  run(times: number): Promise<Float32Array>;
+  /** The same product `times` times; resolves once all are done on the device. Nothing is read back. */
+  run(times: number): Promise<void>;
+  /** The product on the host. */
+  read(): Promise<Float32Array>;
+  free(): void;
 }
 
 /** (out, in) -> (in, out). */
@@ -131,3 +179,6 @@ export function transposed(data: Float32Array, rows: number, cols: number): Floa
   for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) out[c * rows + r] = data[r * cols + c] as number;
   return out;
 }
+
+/** w as (K, N), for those who multiply x @ w. */
+export const asKN = ({ N, K, stored }: MatmulShape, w: Float32Array): Float32Array => (stored === 'KN' ? w : transposed(w, N, K));
