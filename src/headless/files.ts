@@ -2,7 +2,10 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ByteSource } from '../formats/byteSource.ts';
+import type { Architecture } from '../formats/architecture.ts';
 import { type DroppedModel, recognise } from '../formats/dropped.ts';
+import { type PeftAdapter, readPeft } from '../formats/peft.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
 import type { Dataset } from '../run/corpus.ts';
 import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
@@ -41,6 +44,14 @@ export async function readModelFolder(dir: string): Promise<DroppedModel> {
   if (problem) throw new InputError(`${join(dir, problem.file)}: ${problem.message}`);
   const missing = ['config.json', 'model.safetensors'].filter((name) => !existsSync(join(dir, name)));
   throw new InputError(`${dir} holds no model: ${missing.join(' and ') || 'its files'} ${missing.length === 1 ? 'is' : 'are'} missing.`);
+}
+
+/** A folder with adapter_config.json and adapter_model.safetensors, as PEFT writes it. */
+export async function readAdapterFolder(dir: string, architecture: Architecture): Promise<PeftAdapter> {
+  const files = ['adapter_config.json', 'adapter_model.safetensors'].map((name) => join(dir, name)) as [string, string];
+  const missing = files.find((path) => !existsSync(path));
+  if (missing) throw new InputError(`--adapter ${dir}: ${missing} does not exist. Name a folder that PEFT (or train --lora-rank) wrote.`);
+  return readPeft(architecture, readFileSync(files[0], 'utf8'), await readSafetensors(fileSource(files[1])));
 }
 
 /** A dataset file: JSONL (also gzipped), a JSON array or text. */

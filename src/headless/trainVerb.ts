@@ -5,7 +5,7 @@ import { readAdapterFolder, readIdLines, readModelFolder, writeFiles, writeOutpu
 import { open, print } from './openLab.ts';
 import { modelFolder } from '../formats/hfFolder.ts';
 import { writePeft } from '../formats/peft.ts';
-import type { FloatDtype } from '../formats/safetensorsWriter.ts';
+import type { FloatDtype } from '../formats/safetensorsHeader.ts';
 import type { LoraSettings } from '../model/adapters.ts';
 import { BatchRows, makeScorePlan } from '../model/batch.ts';
 import { SCHEDULES } from '../model/schedule.ts';

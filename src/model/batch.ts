@@ -3,7 +3,7 @@
 // Refuses: sequences longer than the plan's T, ids beyond the vocabulary, more positions than the model has.
 import { type Graph, type Plan, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
 import { type IdOrder, type LossRows, linearCrossEntropy } from '../engine/ops.ts';
-import { emitAccumulateLoss } from '../engine/optimOps.ts';
+import { emitLoss } from '../engine/optimOps.ts';
 import { ModelError } from './modelError.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { SequenceInputs, Transformer } from './transformer.ts';
@@ -247,7 +247,7 @@ export async function makeTrainPlan(
     const hidden = model.forward(graph, inputs, shape.B, shape.T, shape.W, { train: true, checkpoint: options.checkpoint ?? false });
     linearCrossEntropy(graph, hidden, model.head, inputs, true);
     graph.backward();
-    emitAccumulateLoss(graph, optimizer.loss, inputs);
+    emitLoss(graph, inputs, optimizer.loss);
     return inputs;
   });
   return new BatchPlan(model, shape, plan, value);

@@ -2,7 +2,7 @@
 // decay on matrices alone, an optional moving average of the weights, one step out of one or several batches. Nothing is waited for but reports().
 // Refuses: more than 64 steps between two readings of the reports.
 import { type Plan, type Tensor, createState, freeState, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
-import { type Moments, emitUpdate, HYPER_SIZE, makeMoments } from '../engine/optimOps.ts';
+import { type Moments, createMoments, emitUpdate, HYPER_LENGTH, hyperValues, momentTensors } from '../engine/optimOps.ts';
 import type { BatchPlan } from './batch.ts';
 import { ModelError } from './modelError.ts';
 import { ParameterArena } from './parameters.ts';
@@ -69,12 +69,12 @@ export class Optimizer {
     try {
       this.gradients = new ParameterArena(gpu, 'gradients', trainable.layout);
       made.push(this.gradients);
-      this.moments = makeMoments(gpu, moments, trainable.layout.segments);
-      made.push(this.moments);
+      this.moments = createMoments(gpu, trainable.held(), moments);
+      for (const t of momentTensors(this.moments)) made.push({ destroy: () => freeState(gpu, t) });
       this.average = ema > 0 ? new ParameterArena(gpu, 'average', trainable.layout) : null;
       if (this.average) made.push(this.average);
       this.loss = state('loss', [2]);
-      this.hyper = state('hyper', [HYPER_SIZE]);
+      this.hyper = state('hyper', [HYPER_LENGTH]);
       this.norm = state('norm', [2]);
       this.ring = state('ring', [RING, 4]);
     } catch (e) {
@@ -94,16 +94,15 @@ export class Optimizer {
       const { trainable, half } = model;
       const { plan } = await tracePlan(model.gpu, 'update', (graph) =>
         emitUpdate(graph, {
-          parameters: trainable.held(),
-          decay: trainable.layout.segments.map((s) => s.decay),
+          parameters: { tensors: trainable.held(), decay: trainable.layout.segments.map((segment) => segment.decay) },
           gradients: made.gradients.held(),
           moments: made.moments,
-          halves: model.adapters ? null : (half?.segments ?? null),
-          average: made.average?.held() ?? null,
-          loss: made.loss,
+          ...(half && !model.adapters ? { halves: half.segments } : {}),
+          ...(made.average ? { ema: made.average.held() } : {}),
           hyper: made.hyper,
           norm: made.norm,
           ring: made.ring,
+          loss: made.loss,
         }),
       );
       made.plan = plan;
@@ -122,7 +121,7 @@ export class Optimizer {
   /** Forgets the moments and starts counting steps anew. */
   reset(): void {
     const encoder = this.model.gpu.device.createCommandEncoder();
-    for (const t of this.moments.tensors) encoder.clearBuffer(t.buffer as GPUBuffer);
+    for (const t of momentTensors(this.moments)) encoder.clearBuffer(t.buffer as GPUBuffer);
     this.model.gpu.device.queue.submit([encoder.finish()]);
     this.average?.copyFrom(this.model.trainable);
     this.steps = 0;
@@ -147,12 +146,9 @@ export class Optimizer {
   }
   /** Clips, updates and reports. */
   update(settings: AdamWSettings): void {
-    const t = this.steps + 1;
-    const { lr, beta1, beta2, eps, weightDecay, clip } = settings;
-    const values = [lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** t, 1 - beta2 ** t, clip, this.steps % RING, this.ema];
-    writeTensor(this.model.gpu, this.hyper, Float32Array.from(values));
+    writeTensor(this.model.gpu, this.hyper, hyperValues({ ...settings, emaDecay: this.ema }, this.steps + 1, this.steps % RING));
     this.plan?.run();
-    this.steps = t;
+    this.steps += 1;
   }
 
   /** Waits and returns the reports of the steps since the last call (call at least every 64 steps). */
@@ -171,8 +167,7 @@ export class Optimizer {
   destroy(): void {
     this.plan?.destroy();
     this.gradients.destroy();
-    this.moments.destroy();
     this.average?.destroy();
-    for (const t of [this.loss, this.hyper, this.norm, this.ring]) freeState(this.model.gpu, t);
+    for (const t of [...momentTensors(this.moments), this.loss, this.hyper, this.norm, this.ring]) freeState(this.model.gpu, t);
   }
 }

@@ -41,9 +41,9 @@ function architectureOf(task: LineTask): Architecture {
   });
 }
 
-function randomise(model: Transformer, seed: number): void {
+async function randomise(model: Transformer, seed: number): Promise<void> {
   const rng = makeRng(seed, 3);
-  model.randomise(
+  await model.randomise(
     () => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform()),
     () => 0.3,
   );
@@ -57,7 +57,7 @@ function expect(ok: boolean, message: string): void {
 
 async function rewardsAgree(gpu: GpuContext, task: LineTask): Promise<void> {
   const model = await Transformer.make(gpu, architectureOf(task));
-  randomise(model, 5);
+  await randomise(model, 5);
   const optimizer = await Optimizer.make(model);
   const [P, G] = [3, 4];
   const T = task.maxTokens;
@@ -98,7 +98,7 @@ async function rewardsAgree(gpu: GpuContext, task: LineTask): Promise<void> {
 /** q's decision and content distributions at line t must not see a_t or anything after it. */
 async function noLeak(gpu: GpuContext, task: LineTask): Promise<void> {
   const model = await Transformer.make(gpu, architectureOf(task));
-  randomise(model, 6);
+  await randomise(model, 6);
   const T = task.maxTokens;
   const rollout = await LatentRollout.make(model, 4, T, T, task.window, policyOf(task));
   const programs = task.samplePrograms(makeRng(2, 1), 4);
@@ -149,7 +149,7 @@ async function noLeak(gpu: GpuContext, task: LineTask): Promise<void> {
 
 async function samplerEqualsTrainer(gpu: GpuContext, task: LineTask): Promise<void> {
   const model = await Transformer.make(gpu, architectureOf(task));
-  randomise(model, 7);
+  await randomise(model, 7);
   const optimizer = await Optimizer.make(model);
   const T = task.maxTokens;
   const trainer = await RlvrTrainer.make(model, optimizer, { prompts: 2, group: 4, T, S: T, W: task.window }, policyOf(task));
@@ -189,14 +189,14 @@ function smallRecipe(change: (recipe: Recipe) => void): Recipe {
 
 async function runSmall(gpu: GpuContext, recipe: Recipe): Promise<{ events: RunEvent[]; weights: Map<string, Float32Array> }> {
   const task = builtinTask('recall-lines');
-  const shape = architectureOf(task);
+  const architecture = architectureOf(task);
   const events: RunEvent[] = [];
   const outcome = await runRecipe({
     gpu,
     recipe,
-    shape,
+    architecture,
     load: async (model) => randomise(model, 8),
-    corpus: makeCorpus(recipe, shape.vocabulary, { tokenizer: null, dataset: null }),
+    corpus: makeCorpus(recipe, architecture.vocabulary, { tokenizer: null, dataset: null }),
     emit: (event) => events.push(event),
     control: new RunControl(),
   });
