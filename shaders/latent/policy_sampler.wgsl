@@ -4,8 +4,8 @@
 //          Then the line: forced tokens as they stand, sampled ones by softmax over [symbolLo, symbolHi). Temperature 1, Gumbel-max.
 // in: logits (rows, ld) f32; settings (16) u32: seed, stream, form (0 codebook, 1 text), act, think, contentLo, contentHi, contentEnd,
 //     maxLatent, symbolLo, symbolHi, bias bits; script (B, S) vec2<u32>: token, flags (1 sampled, 2 starts a line, 4 prompt, 8 ends the row)
-// out: state (8, stride) u32: position, current token, pinLo, pinHi, cursor, phase (0 script, 1 decided, 2 content), tokens of the thought,
-//      done; ids (B, T) u32; role (B, T) u32 (0 prompt, 1 decision, 2 think, 3 content, 4 content end, 5 line; + 16 when the cap forced it);
+// out: state (8, stride) u32: position, current token, pairs (pinLo, pinHi) over two rows, cursor, phase (0 script, 1 decided, 2 content), tokens of the
+//      thought, done; ids (B, T) u32; role (B, T) u32 (0 prompt, 1 decision, 2 think, 3 content, 4 content end, 5 line; + 16 when the cap forced it);
 //      record (B, T) vec4<f32> at the token's position: its log-probability under the softmax it was drawn from (forced: over all ids),
 //      that softmax's entropy, and of a decision taken at this boundary its log-probability and entropy
 // grid: LANES threads per row, 64 / LANES rows per workgroup
@@ -133,11 +133,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   role[to] = kind;
   record[to] = vec4<f32>(logits[at + min(token, args.V - 1u)] - m - logSum, spread, decision);
   if (kind == 3u) {
-    if (count == 0u) { state[2u * args.stride + row] = pos + 1u; }
-    state[3u * args.stride + row] = pos + 2u;
+    if (count == 0u) { state[2u * args.stride + 2u * row] = pos + 1u; }
+    state[2u * args.stride + 2u * row + 1u] = pos + 2u;
   }
   // an empty thought is the latest one: nothing stays pinned
-  if (content && count == 0u && kind != 3u) { state[3u * args.stride + row] = 0u; }
+  if (content && count == 0u && kind != 3u) { state[2u * args.stride + 2u * row + 1u] = 0u; }
   state[row] = pos + 1u;
   state[args.stride + row] = token;
   state[4u * args.stride + row] = nextCursor;

@@ -162,7 +162,7 @@ async function walk(
       const after = pins[i - 1]!;
       expectSame(
         `${what}, pinned range at ${i} of ${want.roles}`,
-        seen(after[2 * stride + b]!, after[3 * stride + b]!),
+        seen(after[2 * stride + 2 * b]!, after[2 * stride + 2 * b + 1]!),
         seen(sequence.pinLo[i]!, sequence.pinHi[i]!),
       );
       const sampled = want.capped[i] ? 0 : 1;
