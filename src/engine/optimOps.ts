@@ -14,9 +14,7 @@ export interface ArenaSegments {
 }
 
 /** Parallel to the segments: m and v (n) f32; or codes (n / 4) u32 and scales (n / 64, 2) f32, see shaders/optim/update_8bit.wgsl. */
-export type Moments =
-  | { kind: 'f32'; m: Tensor[]; v: Tensor[] }
-  | { kind: '8bit'; mCodes: Tensor[]; vCodes: Tensor[]; scales: Tensor[] };
+export type Moments = { kind: 'f32'; m: Tensor[]; v: Tensor[] } | { kind: '8bit'; mCodes: Tensor[]; vCodes: Tensor[]; scales: Tensor[] };
 
 export interface OptimiserState {
   parameters: ArenaSegments;
@@ -177,7 +175,12 @@ function expectSegments(state: OptimiserState, sizes: readonly number[]): void {
   const { parameters, gradients, moments, halves, ema } = state;
   const lists: [string, readonly (Tensor | null)[], (n: number) => number][] = [['gradients', gradients, (n) => n]];
   if (moments.kind === 'f32') lists.push(['m', moments.m, (n) => n], ['v', moments.v, (n) => n]);
-  else lists.push(['m codes', moments.mCodes, (n) => n / 4], ['v codes', moments.vCodes, (n) => n / 4], ['scales', moments.scales, (n) => n / 32]);
+  else
+    lists.push(
+      ['m codes', moments.mCodes, (n) => n / 4],
+      ['v codes', moments.vCodes, (n) => n / 4],
+      ['scales', moments.scales, (n) => n / 32],
+    );
   if (halves) lists.push(['halves', halves, (n) => n]);
   if (ema) lists.push(['ema', ema, (n) => n]);
   if (parameters.decay.length !== sizes.length)
@@ -185,7 +188,8 @@ function expectSegments(state: OptimiserState, sizes: readonly number[]): void {
   for (const n of sizes)
     if (n % 64 !== 0) throw new GpuError('invalid', `A segment of ${n} parameters is no multiple of 64 elements; pad it with zeros.`);
   for (const [name, tensors, sizeOf] of lists) {
-    if (tensors.length !== sizes.length) throw new GpuError('invalid', `${sizes.length} segments of parameters have ${tensors.length} of ${name}.`);
+    if (tensors.length !== sizes.length)
+      throw new GpuError('invalid', `${sizes.length} segments of parameters have ${tensors.length} of ${name}.`);
     tensors.forEach((t, i) => {
       const expected = sizeOf(sizes[i] as number);
       if (t && elements(t.shape) !== expected)

@@ -1,29 +1,78 @@
-"""Opens a model folder with transformers and checks its logits: python test/golden/check_hf_folder.py DIR REFERENCE.json
+"""Opens model folders that this program wrote with transformers and compares what both make of them.
 
-REFERENCE.json: {"ids": [...], "logits": [[... V numbers] ... one row per id]}. Also checks that no weight was missing, unexpected or misshapen.
-Exit status 0 and one line with the largest difference when every logit is within 1e-4; otherwise 1 and the cause."""
+    python test/golden/check_hf_folder.py DIR REFERENCE.json
+    python test/golden/check_hf_folder.py --families [NAME ...]
+
+REFERENCE.json: {"ids": [...], "logits": [[... V numbers] ... one row per id]} or {"ids": [...], "logprobs": [... of ids[1:]]}.
+--families: every folder of test/golden/families (or those named) is trained for two steps and written by `lab train`, then `lab score` of what was written
+is compared with transformers. Run it from the repository root.
+
+In all cases no weight may be missing, unexpected or misshapen. Exit status 0 and one line per folder with the largest difference when every number is within
+1e-4; otherwise 1 and the cause."""
 import json
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM
 
 LIMIT = 1e-4
-if len(sys.argv) != 3:
-    sys.exit(__doc__)
+FAMILIES = Path(__file__).resolve().parent / 'families'
+
+
+def open_folder(directory):
+    model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation='eager', output_loading_info=True)
+    for kind in ('missing_keys', 'unexpected_keys', 'mismatched_keys'):
+        if info.get(kind):
+            sys.exit(f'{directory}: {kind}: {sorted(map(str, info[kind]))}')
+    return model.eval()
+
+
+def largest_difference(model, reference):
+    row = torch.tensor([reference['ids']])
+    with torch.no_grad():
+        have = model(input_ids=row).logits[0].double()
+    if 'logprobs' in reference:
+        have = have[:-1].log_softmax(-1).gather(1, row[0, 1:, None])[:, 0]
+    want = torch.tensor(reference['logprobs' if 'logprobs' in reference else 'logits'], dtype=torch.float64)
+    if have.shape != want.shape:
+        sys.exit(f'{tuple(have.shape)} numbers instead of {tuple(want.shape)}')
+    difference = (have - want).abs().max().item()
+    if not difference <= LIMIT:  # catches NaN too
+        sys.exit(f'largest difference {difference:.3g}, limit {LIMIT:.0e}')
+    return difference
+
+
+def lab(*arguments):
+    done = subprocess.run(['npm', 'run', '-s', 'lab', '--', *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f'lab {" ".join(map(str, arguments))}: {done.stderr.strip()}')
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def check_family(name):
+    adamw = json.loads((FAMILIES / name / 'golden/golden.json').read_text())['adamw']
+    with tempfile.TemporaryDirectory() as temporary:
+        ids, out = Path(temporary) / 'lines.jsonl', Path(temporary) / name
+        ids.write_text(''.join(json.dumps({'ids': line}) + '\n' for line in adamw['lines']))
+        settings = ['--lr', adamw['lr'], '--weight-decay', adamw['weightDecay'], '--clip', adamw['clipNorm']]
+        lab('train', '--model', FAMILIES / name, '--ids', ids, '--steps', 2, '--batch', adamw['batch'], *settings, '--no-shuffle', '--out', out)
+        scores = lab('score', '--model', out, '--ids', ids)
+        model = open_folder(out)
+        differences = [largest_difference(model, {'ids': line, **score}) for line, score in zip(adamw['lines'], scores, strict=True)]
+    print(f'ok: {name}, {sum(map(len, adamw["lines"]))} tokens, largest difference {max(differences):.3g}', flush=True)
+
+
 torch.set_num_threads(1)
-with open(sys.argv[2]) as file:
-    reference = json.load(file)
-model, info = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32, output_loading_info=True)
-for kind in ('missing_keys', 'unexpected_keys', 'mismatched_keys'):
-    if info.get(kind):
-        sys.exit(f'{kind}: {sorted(map(str, info[kind]))}')
-want = torch.tensor(reference['logits'], dtype=torch.float64)
-with torch.no_grad():
-    have = model.eval()(torch.tensor([reference['ids']])).logits[0].double()
-if have.shape != want.shape:
-    sys.exit(f'logits have shape {tuple(have.shape)}, the reference {tuple(want.shape)}')
-difference = (have - want).abs().max().item()
-if not difference <= LIMIT:  # catches NaN too
-    sys.exit(f'largest difference of a logit {difference:.3g}, limit {LIMIT:.0e}')
-print(f'ok: {want.shape[0]} x {want.shape[1]} logits, largest difference {difference:.3g}')
+transformers.logging.disable_progress_bar()
+if sys.argv[1:2] == ['--families']:
+    for name in sys.argv[2:] or sorted(folder.name for folder in FAMILIES.iterdir()):
+        check_family(name)
+elif len(sys.argv) == 3:
+    difference = largest_difference(open_folder(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()))
+    print(f'ok: {sys.argv[1]}, largest difference {difference:.3g}')
+else:
+    sys.exit(__doc__)

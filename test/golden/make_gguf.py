@@ -211,7 +211,7 @@ def shaken(model):
 def make_models():
     torch.manual_seed(1)
     files = {}
-    mixed = {"token_embd.weight": Type.F16, "attn_q.weight": Type.F16, "attn_k.weight": Type.BF16, "ffn_up.weight": Type.BF16}
+    mixed = {"attn_v.weight": Type.F32, "attn_k.weight": Type.BF16, "ffn_up.weight": Type.BF16, "weight": Type.F16}
 
     config = llama.LlamaConfig(**(COMMON | {"num_hidden_layers": 1}), intermediate_size=64, rope_parameters=LLAMA3, tie_word_embeddings=False)
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
@@ -223,7 +223,7 @@ def make_models():
 
     config = llama.LlamaConfig(**COMMON, intermediate_size=256, tie_word_embeddings=True)
     kinds = {"0.ffn_down.weight": Type.Q4_K, "1.ffn_down.weight": Type.Q6_K, "attn_q.weight": Type.Q8_0, "attn_k.weight": Type.Q4_0,
-             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q8_0, "attn_output.weight": Type.F16}
+             "token_embd.weight": Type.Q8_0, "attn_v.weight": Type.Q5_0, "ffn_up.weight": Type.Q4_0, "ffn_gate.weight": Type.Q4_0, "attn_output.weight": Type.F16}
     files["llamaQuantised"] = write("llamaQuantised", "llama", shaken(llama.LlamaForCausalLM(config)), DECODER, kinds,
                                     decoder_settings(config, intermediate=256) | {"rope.scaling.type": "linear", "rope.scaling.factor": 2.0})
 
@@ -250,7 +250,7 @@ def make_models():
     config = gpt2.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_inner=64, n_positions=64, vocab_size=VOCAB)
     names = {"embed": "transformer.wte", "positions": "transformer.wpe", "norm": "transformer.ln_f", "head": "lm_head",
              "layers": "transformer.h", "layer": GPT2_LAYER}
-    kinds = {"attn_qkv.weight": Type.F16, "attn_output.weight": Type.Q8_0, "ffn_up.weight": Type.Q4_0, "ffn_down.weight": Type.F16,
+    kinds = {"0.attn_qkv.weight": Type.F16, "1.attn_qkv.weight": Type.Q8_0, "position_embd.weight": Type.F16, "attn_output.weight": Type.Q8_0, "ffn_up.weight": Type.Q4_0, "ffn_down.weight": Type.F16,
              "token_embd.weight": Type.F16}
     files["gpt2"] = write("gpt2", "gpt2", shaken(gpt2.GPT2LMHeadModel(config)), names, kinds, {
         "context_length": 64, "embedding_length": 32, "block_count": 2, "feed_forward_length": 64, "attention.head_count": 4,

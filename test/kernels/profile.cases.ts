@@ -54,8 +54,10 @@ async function profileOf(gpu: GpuContext): Promise<void> {
   const expected = await plain.read();
   plain.free();
   const { plan, read, free } = await twoKernels(gpu);
-  const profile = await profilePlan(plan, { rounds: 2 });
+  let profile = await profilePlan(plan, { rounds: 2 });
   expectSame('what the plan computes while it is profiled', await read(), expected);
+  // Browsers tell time in steps of 100 us: a fast GPU is seen only now and then.
+  if (profile.timeMs === 0) profile = await profilePlan(plan, { rounds: 200 });
   free();
   const { dispatches, kernels } = profile;
   check(dispatches.length === plan.dispatches.length, `${dispatches.length} dispatches timed of ${plan.dispatches.length}.`);

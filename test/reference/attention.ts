@@ -1,4 +1,4 @@
-// Attention in plain float64, forward and backward: causal, grouped queries, a window, and a pinned range per position.
+// Attention in plain float64, forward and backward: causal, grouped queries, a window, a pinned range per position, documents packed in a row.
 // Promises zeros for rows at or beyond a sequence's length. Refuses nothing.
 
 export interface AttentionShape {
@@ -13,8 +13,12 @@ export interface AttentionShape {
   /** (B T): position i also sees every j <= i with pinLo[i] <= j < pinHi[i], j counted from its sequence's start. */
   pinLo?: ArrayLike<number>;
   pinHi?: ArrayLike<number>;
+  /** (B T): where the document of each position starts; nothing before it is seen. 0 when left out. */
+  starts?: ArrayLike<number>;
   /** (B): tokens of each sequence; T when left out. */
   lengths?: ArrayLike<number>;
+  /** Factor of the scores; 1 / sqrt(D) when left out. */
+  scale?: number;
 }
 
 /** Whether position i of sequence b sees position j. */
@@ -23,8 +27,11 @@ export function sees(s: AttentionShape, b: number, i: number, j: number): boolea
   if (i >= length || j > i) return false;
   const inWindow = s.W === 0 || i - j < s.W;
   const row = b * s.T + i;
+  if (j < (s.starts?.[row] ?? 0)) return false;
   return inWindow || (j >= (s.pinLo?.[row] ?? 0) && j < (s.pinHi?.[row] ?? 0));
 }
+
+const scaleOf = (s: AttentionShape): number => s.scale ?? 1 / Math.sqrt(s.D);
 
 /** Offset of a head's vector in qkv (B T, (H + 2K) D): queries, then keys, then values. */
 function offset(s: AttentionShape, b: number, i: number, head: number): number {
@@ -65,7 +72,7 @@ function scoresOf(qkv: Float64Array, s: AttentionShape, b: number, h: number, i:
     const k = offset(s, b, j, s.H + kv);
     let dot = 0;
     for (let d = 0; d < s.D; d++) dot += qkv[q + d]! * qkv[k + d]!;
-    out.push({ j, score: dot / Math.sqrt(s.D) });
+    out.push({ j, score: dot * scaleOf(s) });
   }
   return out;
 }
@@ -73,7 +80,7 @@ function scoresOf(qkv: Float64Array, s: AttentionShape, b: number, h: number, i:
 /** dqkv (B T, (H + 2K) D) from dO (B T, H D); the keys and values of a group add over its query heads. */
 export function attentionBackward(dO: Float64Array, qkv: Float64Array, o: Float64Array, L: Float64Array, s: AttentionShape): Float64Array {
   const dqkv = new Float64Array(qkv.length);
-  const scale = 1 / Math.sqrt(s.D);
+  const scale = scaleOf(s);
   for (let b = 0; b < s.B; b++) {
     for (let h = 0; h < s.H; h++) {
       const kv = Math.floor(h / (s.H / s.K));
