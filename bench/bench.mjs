@@ -10,7 +10,7 @@ import { openBrowser } from '../scripts/browser.mjs';
 import { ROOT } from '../scripts/paths.mjs';
 import { ensureInstalled } from '../scripts/prepare.mjs';
 import { serve } from '../scripts/serve.mjs';
-import { budgetMs, DECODE_BATCHES, expectations, matmulCells, SECTIONS, stepCells, stepFlops } from './cells.mjs';
+import { budgetMs, DECODE_BATCHES, expectations, LOAD_DTYPES, matmulCells, SECTIONS, stepCells, stepFlops } from './cells.mjs';
 import { report } from './report.mjs';
 
 const USAGE = `npm run bench -- [options]
@@ -25,7 +25,6 @@ const USAGE = `npm run bench -- [options]
 /** Rounding differs between libraries; more than this is a different computation. */
 const LOSS_TOLERANCE = 2e-3;
 const PRODUCT_TOLERANCE = 1e-4;
-const DECODE_TOKENS = 16;
 
 /** @typedef {import('./report.mjs').Results} Results */
 /** @typedef {import('./cells.mjs').Section} Section */
@@ -162,18 +161,17 @@ async function measureSections(settings, pages, results, keep) {
   }
   if (sections.includes('decode')) {
     say('Decoding');
+    const given = budget('decode', {});
     results.decode = await pages.fresh((page) =>
-      page.evaluate(
-        ([b, n, r]) => window.measureDecode([...b], n, r),
-        /** @type {const} */ ([DECODE_BATCHES.slice(0, cells), DECODE_TOKENS, Math.min(3, rounds)]),
-      ),
+      page.evaluate(([n, b]) => window.measureDecode(n, b), /** @type {const} */ ([DECODE_BATCHES.slice(0, cells), given])),
     );
     keep();
   }
-  for (const dtype of sections.includes('load') ? /** @type {const} */ (['F32', 'BF16']).slice(0, cells) : []) {
+  for (const dtype of sections.includes('load') ? LOAD_DTYPES.slice(0, cells) : []) {
     say(`Loading a folder in ${dtype}`);
+    const given = budget('load', {});
     results.loading.push(
-      await pages.fresh((page) => page.evaluate(([d, r]) => window.measureLoad(d, r), /** @type {const} */ ([dtype, Math.min(3, rounds)]))),
+      await pages.fresh((page) => page.evaluate(([d, b]) => window.measureLoad(d, b), /** @type {const} */ ([dtype, given]))),
     );
     keep();
   }

@@ -69,12 +69,19 @@ export function matmulCells(full) {
 }
 
 export const DECODE_BATCHES = [1, 8, 64];
+/** @type {('F32' | 'BF16')[]} */
+export const LOAD_DTYPES = ['F32', 'BF16'];
 
 /**
  * Milliseconds that one contender may take for the measured rounds of one cell.
  * @param {Section} section @param {boolean} full
  */
-export const budgetMs = (section, full) => (section === 'train' ? (full ? 180_000 : 45_000) : full ? 60_000 : 8_000);
+export const budgetMs = (section, full) => BUDGET_MS[full ? 'full' : 'quick'][section];
+
+const BUDGET_MS = {
+  quick: { train: 45_000, matmul: 8_000, decode: 20_000, load: 20_000 },
+  full: { train: 180_000, matmul: 60_000, decode: 60_000, load: 60_000 },
+};
 
 /**
  * What a round of each contender is expected to take. Libraries get faster per operation as work grows, so a cell is held to

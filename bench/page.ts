@@ -49,8 +49,9 @@ export interface DecodeTiming {
   parameters: number;
   batch: number;
   newTokens: number;
-  /** Per round: all rows' new tokens, their prompts of a few tokens not counted. */
+  /** Per round: all rows' new tokens after prompts of one. */
   timesMs: number[];
+  peakBytes: number;
 }
 export interface LoadTiming {
   dtype: 'F32' | 'BF16';
@@ -69,8 +70,8 @@ declare global {
   interface Window {
     measureStep(shape: StepShape, budget: Budget): Promise<StepTiming[]>;
     measureMatmul(shape: MatmulShape, budget: Budget): Promise<MatmulTiming[]>;
-    measureDecode(batches: number[], newTokens: number, rounds: number): Promise<DecodeTiming[]>;
-    measureLoad(dtype: LoadTiming['dtype'], rounds: number): Promise<LoadTiming>;
+    measureDecode(batches: number[], budget: Budget): Promise<DecodeTiming[]>;
+    measureLoad(dtype: LoadTiming['dtype'], budget: Budget): Promise<LoadTiming>;
     measureCeiling(): Promise<Ceiling>;
   }
 }
@@ -263,5 +264,5 @@ function difference(x: Float32Array, y: Float32Array): number {
 }
 
 window.measureCeiling = async () => (await import('./ra3Lab.ts')).ceiling();
-window.measureDecode = async (batches, newTokens, rounds) => (await import('./ra3Lab.ts')).measureDecode(batches, newTokens, rounds);
-window.measureLoad = async (dtype, rounds) => (await import('./ra3Lab.ts')).measureLoad(dtype, rounds);
+window.measureDecode = async (batches, budget) => (await import('./ra3Lab.ts')).measureDecode(batches, budget);
+window.measureLoad = async (dtype, budget) => (await import('./ra3Lab.ts')).measureLoad(dtype, budget);

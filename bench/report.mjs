@@ -33,7 +33,10 @@ const table = ([head = [], ...rows]) =>
   [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 /** What stands where there are no times: the estimate with a tilde, or the error. @param {Timing} t @param {(ms: number) => string} show */
-const missing = (t, show) => (t.estimateMs === null ? `failed: ${t.absent}` : `~${show(t.estimateMs)}, ${t.absent}`);
+function missing(t, show) {
+  const why = (t.absent ?? 'no times').replace(/[|\s]+/g, ' ');
+  return t.estimateMs === null ? `failed: ${why}` : `~${show(t.estimateMs)}, ${why}`;
+}
 
 /** This project's time against another's; an estimate of the other is marked. @param {Timing | undefined} ours @param {Timing} peer */
 function against(ours, peer) {
@@ -163,14 +166,17 @@ function decodeSection({ decode }) {
   return `## Decoding
 
 A Llama of ${number(parameters / 1e6)} M random parameters in f32, greedy, with a cache: new tokens of all rows together, from the prompts on the host to the tokens on the
-host. jax-js and tfjs have no cached decoding; onnxruntime-web decodes models that were exported to ONNX beforehand, which is another road.
+host. Prompts have one token. jax-js and tfjs have no cached decoding; onnxruntime-web decodes models that were exported to ONNX beforehand, which
+is another road.
 
 ${table([
-  ['rows', 'tokens/s', 'ms per step'],
-  ...decode.map(({ batch, newTokens, timesMs }) => [
+  ['rows', 'new tokens per row', 'tokens/s', 'ms per step', 'GPU memory, MB'],
+  ...decode.map(({ batch, newTokens, timesMs, peakBytes }) => [
     String(batch),
+    String(newTokens),
     withSpread(timesMs.map((ms) => (1000 * batch * newTokens) / ms)),
     withSpread(timesMs.map((ms) => ms / newTokens)),
+    number(peakBytes / 1e6),
   ]),
 ])}`;
 }

@@ -36,6 +36,8 @@ export class ConfigReader {
   /** An integer; null counts as missing. NaN with a fault noted. */
   integer(key: string, limit: number, least = 1): number {
     const value = this.raw[key] ?? this.defaults[key];
+    // A default that follows from a value which is at fault already.
+    if (Number.isNaN(value)) return Number.NaN;
     if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= limit) return value;
     if (value === undefined || value === null) this.fault(`${this.path}${key} is missing`);
     else this.fault(`${this.path}${key} ${show(value)} is not an integer from ${least} to ${limit}`);

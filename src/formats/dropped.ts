@@ -4,13 +4,13 @@ import { type ByteSource, readAll } from './byteSource.ts';
 import { guessMapping, listFields, previewRows } from './codeRows.ts';
 import type { WeightSource } from './architecture.ts';
 import { type ModelConfig, parseConfig } from './config.ts';
-import { blocksOf } from './families.ts';
+import { blocksOf, ignoredTensor } from './families.ts';
 import { FormatError, quote } from './formatError.ts';
 import { decodeUtf8, isObject, parseJson } from './json.ts';
 import { namesRows, readRows, type RowsFile } from './jsonl.ts';
 import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
 import type { RecognisedFiles } from './recognised.ts';
-import { joinShards, readSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { checkIndex, joinShards, readSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { checkTokenizerFits, loadTokenizer, type Tokenizer } from './tokenizer.ts';
 import { MAX_RECIPE_BYTES, readZipRecipe } from './zipRecipe.ts';
 
@@ -49,11 +49,14 @@ const KEPT_AS_IS = [
 ];
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', ...KEPT_AS_IS];
 /** Files that come along with a model folder or a file system and say nothing to us. */
-const PASSED_OVER = /^(\..*|readme.*|licen[cs]e.*|notice.*|use_policy.*|thumbs\.db|model\.safetensors\.index\.json)$/i;
+const PASSED_OVER = /^(\..*|readme.*|licen[cs]e.*|notice.*|use_policy.*|thumbs\.db)$/i;
+const INDEX = 'model.safetensors.index.json';
 
 interface Parts {
   config: ModelConfig | null;
   shards: { path: string; file: SafetensorsFile }[];
+  /** Text of model.safetensors.index.json. */
+  index: string | null;
   tokenizerFiles: Map<string, Uint8Array>;
   dataset: (RowsFile & { name: string }) | null;
   recipeText: string | null;
@@ -65,6 +68,7 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
   const parts: Parts = {
     config: null,
     shards: [],
+    index: null,
     tokenizerFiles: new Map(),
     dataset: null,
     recipeText: null,
@@ -104,9 +108,17 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
   if (source.size === 0) throw new FormatError(`${quote(path)} is empty.`);
   const magic = sniff(path, await source.read(0, Math.min(HEAD_BYTES, source.size)));
   refuseMagic(path, magic);
+  if (/^adapter_(config\.json|model\.safetensors)$/i.test(name)) {
+    throw new FormatError(
+      `${quote(path)} belongs to a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`,
+    );
+  }
   if (name === 'config.json') {
     take(parts, 'a config.json', path);
     parts.config = parseConfig(await readText(source, path));
+  } else if (name === INDEX) {
+    take(parts, `a ${INDEX}`, path);
+    parts.index = await readText(source, path);
   } else if (/\.safetensors$/i.test(name)) await readWeights(parts, path, source);
   else if (TOKENIZER_FILES.includes(name)) {
     take(parts, `a ${name}`, path);
@@ -123,11 +135,6 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
 }
 
 async function readWeights(parts: Parts, path: string, source: ByteSource): Promise<void> {
-  if (/^adapter_/i.test(baseName(path))) {
-    throw new FormatError(
-      `${quote(path)} is a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`,
-    );
-  }
   const outer = parts.shards[0];
   const isNext = outer && folderOf(outer.path) === folderOf(path) && /-\d+-of-\d+\.safetensors$/i.test(path);
   if (outer && !isNext) take(parts, 'a safetensors file', path);
@@ -178,7 +185,7 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
   }
   let weights: WeightSource | null = null;
   await attempt(parts, weightsPath ?? 'model.safetensors', async () => {
-    checkShardCount(shards.map((shard) => shard.path));
+    checkShards(shards, parts.index);
     const joined = joinShards(shards.map((shard) => shard.file));
     checkEmbedding(joined, config);
     weights = joined;
@@ -197,34 +204,39 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
   return { name, config, weights, tokenizer, tokenizerFiles: parts.tokenizerFiles };
 }
 
-function checkShardCount(paths: string[]): void {
-  const stated = /-(\d+)-of-(\d+)\.safetensors$/i.exec(paths[0] ?? '');
-  if (stated && Number(stated[2]) !== paths.length) {
+function checkShards(shards: Parts['shards'], index: string | null): void {
+  const stated = /-(\d+)-of-(\d+)\.safetensors$/i.exec(shards[0]?.path ?? '');
+  if (!stated) return;
+  if (Number(stated[2]) !== shards.length) {
     throw new FormatError(
-      `${paths.length} of the ${Number(stated[2])} safetensors files of the model were dropped. Drop the whole folder.`,
+      `${shards.length} of the ${Number(stated[2])} safetensors files of the model were dropped. Drop the whole folder.`,
+    );
+  }
+  if (index !== null) checkIndex(index, new Map(shards.map(({ path, file }) => [baseName(path), file])));
+}
+
+function checkEmbedding({ tensors }: WeightSource, { architecture }: ModelConfig): void {
+  const embedding = blocksOf(architecture)[0]?.parts[0];
+  if (!embedding) return;
+  const name = [embedding.name, ...embedding.aliases].find((each) => tensors.has(each)) ?? embedding.name;
+  const shape = tensors.get(name)?.shape;
+  if (!shape) throw new FormatError(`The weights have no ${name}, so they are not those of a ${architecture.family} model.`);
+  if (shape.join() !== embedding.shape.join()) {
+    throw new FormatError(
+      `The weights embed [${shape}] but config.json says a vocabulary of ${architecture.vocabulary} and a width of ${architecture.hidden}. ` +
+        'Drop files of one model.',
     );
   }
 }
 
-function checkEmbedding({ tensors }: WeightSource, { architecture }: ModelConfig): void {
-  const part = blocksOf(architecture)[0]?.parts[0];
-  const name = [part?.name ?? '', ...(part?.aliases ?? [])].find((each) => tensors.has(each));
-  const shape = tensors.get(name ?? '')?.shape;
-  if (!shape) throw new FormatError(`The weights have no ${part?.name}, so they are not those of a ${architecture.family} model.`);
-  const { vocabulary, hidden } = architecture;
-  if (shape[0] !== vocabulary || shape[1] !== hidden)
-    throw new FormatError(
-      `The weights embed [${shape}] but config.json says a vocabulary of ${vocabulary} and a width of ${hidden}. Drop files of one model.`,
-    );
-}
-
 function describeModel({ name, config, weights, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
   const { architecture } = config;
+  const entries = [...weights.tensors].filter(([key]) => !ignoredTensor(architecture, key)).map(([, entry]) => entry);
   return {
     name,
     family: architecture.family,
-    parameters: blocksOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
-    dtype: [...new Set([...weights.tensors.values()].map((entry) => entry.dtype))].join('/'),
+    parameters: entries.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    dtype: [...new Set(entries.map((entry) => entry.dtype))].join('/'),
     context: architecture.maxPositions,
     layers: architecture.layers,
     vocabulary: architecture.vocabulary,

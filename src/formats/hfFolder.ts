@@ -1,6 +1,6 @@
 // A trained model as a Hugging Face folder, as Python transformers opens it: config, weights, tokenizer and generation settings as they came.
 // Refuses nothing of its own: the parts were checked where they were made.
-import { type LlamaConfig, type ModelConfig, writeConfig, writeLlamaConfig } from './config.ts';
+import { type ModelConfig, writeConfig } from './config.ts';
 import { fixedFile, type OutputFile } from './outputFile.ts';
 import { type NamedTensor, writeSafetensors } from './safetensors.ts';
 import type { FloatDtype } from './safetensorsHeader.ts';
@@ -31,7 +31,7 @@ export function modelFolder({ config, tensors, tokenizerFiles, dtype = 'F32', ma
 }
 
 export interface HfFolderParts {
-  config: LlamaConfig;
+  config: ModelConfig;
   tensors: NamedTensor[];
   /** Kept as they were dropped: tokenizer.json, tokenizer_config.json, generation_config.json and so on. */
   tokenizerFiles: ReadonlyMap<string, Uint8Array>;
@@ -45,7 +45,7 @@ export function writeHfFolder({ config, tensors, tokenizerFiles }: HfFolderParts
     const generation = { _from_model_config: true, bos_token_id: config.bosId ?? undefined, eos_token_id: eos };
     folder.set('generation_config.json', encoder.encode(`${JSON.stringify(generation, null, 2)}\n`));
   }
-  folder.set('config.json', encoder.encode(writeLlamaConfig(config)));
+  folder.set('config.json', encoder.encode(writeConfig(config)));
   folder.set('model.safetensors', writeSafetensors(tensors));
   return folder;
 }

@@ -3,11 +3,15 @@ import { gzipSync } from 'fflate';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromBytes } from '../../src/formats/byteSource.ts';
-import { parseLlamaConfig, writeLlamaConfig } from '../../src/formats/config.ts';
+import { parseConfig, writeConfig } from '../../src/formats/config.ts';
 import { recognise } from '../../src/formats/dropped.ts';
+import { blocksOf, FAMILIES } from '../../src/formats/families.ts';
 import { FormatError } from '../../src/formats/formatError.ts';
 import { readRows } from '../../src/formats/jsonl.ts';
-import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { collect } from '../../src/formats/outputFile.ts';
+import { readPeft } from '../../src/formats/peft.ts';
+import { checkIndex, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { safetensorsFiles } from '../../src/formats/safetensorsWriter.ts';
 import { loadTokenizer } from '../../src/formats/tokenizer.ts';
 import { writeBundle } from '../../src/share/bundle.ts';
 
@@ -28,6 +32,35 @@ const CONFIG = JSON.stringify({
   bos_token_id: 1,
   eos_token_id: [2],
 });
+const SIZES = {
+  hidden_size: 8,
+  n_embd: 8,
+  n_head: 2,
+  n_layer: 2,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  head_dim: 4,
+  intermediate_size: 8,
+  vocab_size: 4,
+  eos_token_id: null,
+  bos_token_id: null,
+};
+const ADAPTED = parseConfig(CONFIG).architecture;
+const ADAPTER = JSON.stringify({
+  peft_type: 'LORA',
+  r: 1,
+  lora_alpha: 2,
+  bias: 'none',
+  rank_pattern: {},
+  use_dora: false,
+  target_modules: ['q_proj'],
+});
+const PATH = 'base_model.model.model.layers.0.self_attn.q_proj';
+const ADAPTER_WEIGHTS = writeSafetensors([
+  { name: `${PATH}.lora_A.weight`, shape: [1, 8], data: new Float32Array(8) },
+  { name: `${PATH}.lora_B.weight`, shape: [8, 1], data: new Float32Array(8) },
+]);
 const TOKENIZER = JSON.stringify({
   added_tokens: [{ id: 3, content: '<s>', special: true }],
   normalizer: {
@@ -54,6 +87,31 @@ const WEIGHTS = writeSafetensors([
 const ROWS = encoder.encode('{"prompt":"a","code":"b"}\n'.repeat(30));
 const RECIPE = '{"version":1,"name":"x","arms":["ra3"],"task":{"kind":"recall-lines"}}';
 
+/** A small config of every family, rope and layer types spelled out. */
+const CONFIGS: Record<string, string> = Object.fromEntries(
+  FAMILIES.map(({ type, defaults }) => {
+    const rope = {
+      rope_type: 'yarn',
+      factor: 2,
+      original_max_position_embeddings: 8,
+      beta_fast: 32,
+      mscale: 1,
+      mscale_all_dim: 0.5,
+      truncate: true,
+    };
+    const parameters = type === 'gemma3_text' ? { full_attention: rope, sliding_attention: { rope_theta: 1e4 } } : rope;
+    const { rope_theta: _, rotary_emb_base: __, ...rest } = defaults;
+    const types = type === 'mistral' ? {} : { layer_types: ['full_attention', 'full_attention'] };
+    return [type, JSON.stringify({ model_type: type, ...rest, ...SIZES, ...types, rope_parameters: parameters })];
+  }),
+);
+
+function readConfig(bytes: Uint8Array): void {
+  const config = parseConfig(new TextDecoder().decode(bytes));
+  blocksOf(config.architecture);
+  parseConfig(writeConfig(config));
+}
+
 const READERS: Record<string, { valid: Uint8Array; read: (bytes: Uint8Array) => unknown }> = {
   safetensors: {
     valid: WEIGHTS,
@@ -62,7 +120,23 @@ const READERS: Record<string, { valid: Uint8Array; read: (bytes: Uint8Array) => 
       for (const name of file.tensors.keys()) await file.readFloat32(name);
     },
   },
-  config: { valid: encoder.encode(CONFIG), read: (bytes) => writeLlamaConfig(parseLlamaConfig(new TextDecoder().decode(bytes))) },
+  'safetensors index': {
+    valid: encoder.encode('{"metadata":{"total_size":160},"weight_map":{"model.norm.weight":"model.safetensors"}}'),
+    async read(bytes) {
+      const shard = await readSafetensors(fromBytes('model.safetensors', WEIGHTS));
+      checkIndex(new TextDecoder().decode(bytes), new Map([['model.safetensors', shard]]));
+    },
+  },
+  adapter: {
+    valid: encoder.encode(ADAPTER),
+    read: async (bytes) => readPeft(ADAPTED, new TextDecoder().decode(bytes), await readSafetensors(fromBytes('a', ADAPTER_WEIGHTS))),
+  },
+  'adapter weights': {
+    valid: ADAPTER_WEIGHTS,
+    read: async (bytes) => readPeft(ADAPTED, ADAPTER, await readSafetensors(fromBytes('a', bytes))),
+  },
+  config: { valid: encoder.encode(CONFIG), read: readConfig },
+  ...Object.fromEntries(FAMILIES.map(({ type }) => [`${type} config`, { valid: encoder.encode(CONFIGS[type] ?? ''), read: readConfig }])),
   tokenizer: {
     valid: encoder.encode(TOKENIZER),
     read(bytes) {
@@ -141,6 +215,9 @@ test('R07 any mix of files under any known name gives a recognition and never th
   const name = fc.constantFrom(
     'config.json',
     'model.safetensors',
+    'model-00001-of-00001.safetensors',
+    'model.safetensors.index.json',
+    'adapter_config.json',
     'tokenizer.json',
     'tokenizer_config.json',
     'recipe.json',
@@ -176,6 +253,8 @@ test('any tensors survive writing and reading', async () => {
         return { name, shape, data: Float32Array.from({ length: count }, (_, i) => i / 3) };
       });
       const file = await readSafetensors(fromBytes('m', writeSafetensors(tensors)));
+      const streamed = safetensorsFiles(tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data })));
+      expect(await collect(streamed[0]!)).toEqual(writeSafetensors(tensors));
       for (const { name, shape, data } of tensors) {
         expect(file.tensors.get(name)!.shape).toEqual(shape);
         expect(await file.readFloat32(name)).toEqual(data);

@@ -51,7 +51,7 @@ const results: Results = {
       ].map(product),
     },
   ],
-  decode: [{ batch: 8, parameters: 1e8, newTokens: 10, timesMs: [1000] }],
+  decode: [{ batch: 8, parameters: 1e8, newTokens: 10, timesMs: [1000], peakBytes: 5e8 }],
   loading: [{ dtype: 'BF16', parameters: 1e8, fileBytes: 2e8, timesMs: [4000], peakBytes: 4e8 }],
 };
 const rowOf = (text: string, start: string): string[] =>
@@ -91,7 +91,7 @@ describe('the report', () => {
   });
 
   it('has decoding and loading', () => {
-    expect(rowOf(text, '8')).toEqual(['80.0 (80.0 to 80.0)', '100 (100 to 100)']);
+    expect(rowOf(text, '8')).toEqual(['10', '80.0 (80.0 to 80.0)', '100 (100 to 100)', '500']);
     expect(rowOf(text, 'BF16')).toEqual(['100', '200', '4.00 (4.00 to 4.00)', '50.0', '400']);
   });
 

@@ -5,6 +5,7 @@ import { fromBytes } from '../../../src/formats/byteSource.ts';
 import { recognise } from '../../../src/formats/dropped.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { writeBundle } from '../../../src/share/bundle.ts';
+import { goldenFolder, goldenNames } from './goldenFolder.ts';
 import { benchmarkFile, hasBenchmarks, hasStories, storiesFile } from './publicFiles.ts';
 
 const CONFIG = {
@@ -56,13 +57,30 @@ test('shards of one model are joined and a missing one is named', async () => {
     'config.json': JSON.stringify(CONFIG),
     'model-00001-of-00002.safetensors': embedding(),
     'model-00002-of-00002.safetensors': embedding('lm_head.weight'),
-    'model.safetensors.index.json': '{}',
+    'model.safetensors.index.json': JSON.stringify({
+      weight_map: {
+        'model.embed_tokens.weight': 'model-00001-of-00002.safetensors',
+        'lm_head.weight': 'model-00002-of-00002.safetensors',
+      },
+    }),
   };
   const both = await drop(files);
   expect(both.recognised.problems).toEqual([]);
   expect(both.recognised.model!.parameters).toBe(64);
   const { 'model-00002-of-00002.safetensors': _, ...rest } = files;
   expect((await drop(rest)).recognised.problems[0]!.message).toContain('1 of the 2 safetensors files');
+  const wrong = { ...files, 'model.safetensors.index.json': '{"weight_map":{"x":"model-00001-of-00002.safetensors"}}' };
+  expect((await drop(wrong)).recognised.problems[0]!.message).toContain('holds the tensor "x"; it does not');
+});
+
+test.each(goldenNames('families'))('a folder of transformers is recognised: %s', async (name) => {
+  const files = Object.entries(goldenFolder(`families/${name}`)).map(([path, bytes]) => ({ path, source: fromBytes(path, bytes) }));
+  const { model, recognised } = await recognise(files);
+  expect(recognised.problems).toEqual([]);
+  expect(recognised.model!.family).toBe(model!.config.architecture.family);
+  expect(recognised.model!.parameters).toBe(
+    [...model!.weights.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+  );
 });
 
 test('R09 pickles are recognised by magic, refused unread, with the way to convert', async () => {

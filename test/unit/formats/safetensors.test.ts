@@ -2,7 +2,10 @@
 import { expect, test } from 'vitest';
 import { fromBlob, fromBytes } from '../../../src/formats/byteSource.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
-import { joinShards, readSafetensors, writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { toBfloat16, toFloat16 } from '../../../src/formats/halves.ts';
+import { collect } from '../../../src/formats/outputFile.ts';
+import { checkIndex, joinShards, readSafetensors, type SafetensorsFile, writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { safetensorsFiles, type WriteOptions } from '../../../src/formats/safetensorsWriter.ts';
 import { hasStories, storiesFile } from './publicFiles.ts';
 
 const encoder = new TextEncoder();
@@ -73,9 +76,13 @@ test('R04 shape x dtype must be the bytes; zero-size and rank-0 are accepted; an
   expect(await refusal(file(`{"a":${f32('[3]', 0, 8)}}`, 8))).toContain('F32 [3] is 12 bytes');
   const huge = f32('[9007199254740991,9007199254740991]', 0, 4);
   expect(await refusal(file(`{"a":${huge}}`, 4))).toContain('bytes but its data_offsets span 4');
-  expect(await refusal(file('{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', 8))).toMatch(
-    /"w" has dtype "I64"; F32, F16 and BF16/,
-  );
+  expect(await refusal(file('{"w":{"dtype":"Q4","shape":[1],"data_offsets":[0,8]}}', 8))).toMatch(/"w" has dtype "Q4"; F32, F16 and BF16/);
+  expect(await refusal(file('{"w":{"dtype":"toString","shape":[1],"data_offsets":[0,8]}}', 8))).toContain('"toString"');
+  // Masks of integers lie beside the weights of real models: only reading them is refused.
+  const mask = await read(file('{"mask":{"dtype":"BOOL","shape":[2,4],"data_offsets":[0,8]}}', 8));
+  expect(mask.tensors.get('mask')).toMatchObject({ dtype: 'BOOL', shape: [2, 4] });
+  await expect(mask.read('mask', 0, 1)).rejects.toThrow('"mask" has dtype "BOOL"; F32, F16 and BF16');
+  await expect(mask.readFloat32('mask')).rejects.toBeInstanceOf(FormatError);
   expect(await refusal(file('{"w":{"dtype":"F32","shape":[1]}}'))).toContain('needs dtype, shape and two data_offsets');
   expect(await refusal(file('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"extra":1}}', 4))).toContain('"extra"');
   const accepted = await read(file(`{"scalar":${f32('[]', 0, 4)},"none":${f32('[0,9007199254740991,3]', 4, 4)}}`, 4));
@@ -147,6 +154,163 @@ test('what is written is read back, aligned to 8 bytes', async () => {
   }
   expect(() => writeSafetensors([tensors[0]!, tensors[0]!])).toThrow(FormatError);
   expect(() => writeSafetensors([{ name: 'a', shape: [2], data: new Float32Array(1) }])).toThrow(FormatError);
+});
+
+test('slices of a tensor come as they are stored, and only from within it', async () => {
+  for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+    const tensor = { name: 'a', shape: [3, 4], read: async () => Float32Array.from({ length: 12 }, (_, i) => i - 5) };
+    const before = { name: 'b', shape: [3], read: async () => Float32Array.of(7, 8, 9) };
+    const source = await read(await collect(safetensorsFiles([before, tensor], { dtype })[0]!));
+    const size = dtype === 'F32' ? 4 : 2;
+    const whole = await source.read('a', 0, 12);
+    expect(whole).toMatchObject({ dtype, bytes: { length: 12 * size } });
+    const slice = await source.read('a', 5, 3);
+    expect(slice.bytes).toEqual(whole.bytes.slice(5 * size, 8 * size));
+    expect((await source.read('a', 12, 0)).bytes.length).toBe(0);
+    expect([...(await source.readFloat32('a'))]).toEqual([...(await tensor.read())]);
+    for (const [first, count] of [
+      [-1, 2],
+      [12, 1],
+      [0, 13],
+      [Number.NaN, 1],
+      [0, -1],
+    ] as const) {
+      await expect(source.read('a', first, count)).rejects.toBeInstanceOf(FormatError);
+    }
+    await expect(source.read('c', 0, 1)).rejects.toBeInstanceOf(FormatError);
+  }
+});
+
+test('F32 rounds to the nearest F16 and BF16, ties to even, NaN and infinities kept', () => {
+  const edges = [
+    0,
+    -0,
+    1,
+    65504,
+    65519.99,
+    65520,
+    -1e30,
+    Infinity,
+    -Infinity,
+    2 ** -24,
+    2 ** -25,
+    2 ** -25 * 1.0001,
+    2 ** -14,
+    2 ** -14 - 2 ** -25,
+    3e38,
+  ];
+  let state = 1;
+  const random = Float32Array.from({ length: 200_000 }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return new Float32Array(Uint32Array.of(state).buffer)[0]!;
+  });
+  const halves = Uint16Array.from({ length: 65_536 }, (_, i) => i);
+  for (const [convert, value] of [
+    [toFloat16, halfValue],
+    [toBfloat16, bfloatValue],
+  ] as const) {
+    // What is exact stays: also as the middle of two others.
+    const exact = Float32Array.from(halves, value);
+    const back = convert(exact);
+    for (let i = 0; i < 65_536; i++) {
+      const isNan = Number.isNaN(exact[i]!);
+      if (isNan ? !Number.isNaN(value(back[i]!)) : back[i] !== i) expect.fail(`${convert.name} ${i}: ${back[i]}`);
+    }
+    const middles = Float32Array.from({ length: 31_000 }, (_, i) => (value(i) + value(i + 1)) / 2);
+    const values = Float32Array.from([...edges, ...middles, ...random]);
+    convert(values).forEach((bits, i) => {
+      const x = values[i]!;
+      const got = value(bits);
+      if (Number.isNaN(x) || Math.abs(x) === Infinity) return void (Object.is(got, x) || expect.fail(`${x} gives ${got}`));
+      // No neighbour is nearer; at equal distance the last bit is 0. Infinity counts as the next step beyond the largest.
+      const next = (step: number) => {
+        const neighbour = value(bits + step);
+        const last = convert === toFloat16 ? 2 ** 16 : 2 ** 128;
+        return Math.abs(neighbour) === Infinity ? Math.sign(neighbour) * last : neighbour;
+      };
+      const distance = Math.abs(x - next(0));
+      const others = [1, -1].filter((step) => (bits & 0x7fff) + step >= 0 && !Number.isNaN(value(bits + step)));
+      const nearest = Math.min(...others.map((step) => Math.abs(x - next(step))));
+      const beyond = Math.abs(got) === Infinity && Math.abs(x) >= Math.abs(next(0));
+      if (!beyond && (nearest < distance || (nearest === distance && (bits & 1) === 1))) expect.fail(`${convert.name}: ${x} gives ${got}`);
+    });
+  }
+});
+
+function bfloatValue(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
+}
+
+async function written(names: Record<string, number[]>, options: WriteOptions) {
+  let atOnce = 0;
+  let most = 0;
+  const tensors = Object.entries(names).map(([name, shape], t) => ({
+    name,
+    shape,
+    async read() {
+      most = Math.max(most, ++atOnce);
+      await null;
+      atOnce--;
+      return Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => t + i / 8);
+    },
+  }));
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const each of safetensorsFiles(tensors, options)) {
+    const bytes = await collect(each);
+    expect(bytes.length).toBe(each.sizeBytes);
+    files.set(each.name, bytes);
+  }
+  return { files, most, tensors };
+}
+
+test('a model is written in shards with their index, one tensor in memory at a time', async () => {
+  const shapes = { a: [4, 4], b: [8], 'c"é': [2, 2], none: [0, 3], scalar: [], large: [40] };
+  for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+    const one = await written(shapes, { dtype, metadata: { note: 'x' } });
+    expect([...one.files.keys()]).toEqual(['model.safetensors']);
+    const { files, most, tensors } = await written(shapes, { dtype, maxShardBytes: 50 });
+    const names = [...files.keys()];
+    expect(names.at(-1)).toBe('model.safetensors.index.json');
+    const shardNames = names.slice(0, -1);
+    expect(shardNames[0]).toBe(`model-00001-of-${String(shardNames.length).padStart(5, '0')}.safetensors`);
+    expect(shardNames.length).toBe(dtype === 'F32' ? 4 : 3);
+    expect(most).toBe(1);
+    const shards = new Map<string, SafetensorsFile>();
+    for (const name of shardNames) {
+      const bytes = files.get(name)!;
+      expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0);
+      shards.set(name, await read(bytes));
+    }
+    const index = new TextDecoder().decode(files.get('model.safetensors.index.json'));
+    checkIndex(index, shards);
+    expect(JSON.parse(index).metadata.total_size).toBe((16 + 8 + 4 + 1 + 40) * (dtype === 'F32' ? 4 : 2));
+    for (const source of [joinShards([...shards.values()]), await read(one.files.get('model.safetensors')!)]) {
+      for (const { name, shape, read: values } of tensors) {
+        expect(source.tensors.get(name)!.shape).toEqual(shape);
+        expect(await source.readFloat32(name)).toEqual(await values());
+      }
+    }
+  }
+  const twice = { name: 'a', shape: [1], read: async () => new Float32Array(1) };
+  expect(() => safetensorsFiles([twice, twice])).toThrow(FormatError);
+  await expect(collect(safetensorsFiles([{ ...twice, shape: [2] }])[0]!)).rejects.toBeInstanceOf(FormatError);
+});
+
+test('an index that does not fit its shards is refused', async () => {
+  const shard = await read(writeSafetensors([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
+  const shards = new Map([['one.safetensors', shard]]);
+  checkIndex('{"weight_map":{"a":"one.safetensors"}}', shards);
+  for (const [index, message] of [
+    ['{}', 'no weight_map'],
+    ['[]', 'no weight_map'],
+    ['{', 'not valid JSON'],
+    ['{"weight_map":{"a":"two.safetensors"}}', '"two.safetensors", which was not dropped'],
+    ['{"weight_map":{"b":"one.safetensors"}}', 'holds the tensor "b"; it does not'],
+    ['{"weight_map":{"a":1}}', 'is no text'],
+  ] as const) {
+    expect(() => checkIndex(index, shards)).toThrow(message);
+    expect(() => checkIndex(index, shards)).toThrow(FormatError);
+  }
 });
 
 test('shards are read as one model and a tensor in two of them is refused', async () => {
