@@ -4,9 +4,9 @@
 //          Then the line: forced tokens as they stand, sampled ones by softmax over [symbolLo, symbolHi). Temperature 1, Gumbel-max.
 // in: logits (rows, ld) f32; settings (16) u32: seed, stream, form (0 codebook, 1 text), act, think, contentLo, contentHi, contentEnd,
 //     maxLatent, symbolLo, symbolHi, bias bits; script (B, S) vec2<u32>: token, flags (1 sampled, 2 starts a line, 4 prompt, 8 ends the row)
-// out: state (8, stride) u32: position, current token, pairs (pinLo, pinHi) over two rows, cursor, phase (0 script, 1 decided, 2 content), tokens of the
-//      thought, done; ids (B, T) u32; role (B, T) u32 (0 prompt, 1 decision, 2 think, 3 content, 4 content end, 5 line; + 16 when the cap forced it);
-//      record (B, T) vec4<f32> at the token's position: its log-probability under the softmax it was drawn from (forced: over all ids),
+// out: state (8, stride) u32: position, current token, two lines of pairs (pinLo, pinHi), cursor, phase (0 script, 1 decided, 2 content), tokens
+//      of the thought, done; ids (B, T) u32; role (B, T) u32 (0 prompt, 1 decision, 2 think, 3 content, 4 content end, 5 line; + 16 when the cap
+//      forced it); record (B, T) vec4<f32> at the token's position: its log-probability under the softmax it was drawn from (forced: over all ids),
 //      that softmax's entropy, and of a decision taken at this boundary its log-probability and entropy
 // grid: LANES threads per row, 64 / LANES rows per workgroup
 // cost: 30 rows V flops, 12 rows V bytes
