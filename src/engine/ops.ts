@@ -1,166 +1,147 @@
-// The ops of a transformer as the tracer sees them: each emits its forward dispatches and, when the graph records a backward pass, registers
-// what its gradient needs. Shapes in the letters of the house: R rows (B T), C width, H and K heads, D head width, F feed-forward, V vocabulary.
-// Refuses: head widths that are not a multiple of 4.
-import { GpuError } from '../gpu/context.ts';
-import { type Graph, type Tensor, viewState } from './graph.ts';
-import { emitMatmul, emitReduce, flatGrid } from './matmul.ts';
+// Matrices as the tracer sees them: embedding, linear layers with bias and low-rank adapters, logits, the fused linear and cross-entropy. Each emits
+// its forward dispatches and registers what its gradient needs; what is frozen gets none. R rows (B T), C width, V vocabulary.
+// Refuses nothing: shapes are the model's.
+import { addBias } from './biasOps.ts';
+import { type DropoutOptions, dropout, scale } from './dropoutOps.ts';
+import { type Graph, type Tensor, elements } from './graph.ts';
+import { emitMatmul, flatGrid } from './matmul.ts';
+import { emitClear } from './optimOps.ts';
+import { lanes, rowGrid } from './rowGrid.ts';
 
-/** Threads per row in row-wise kernels: one on CPU adapters (no barriers), more on GPUs for wide rows. */
-export function lanes(graph: Graph, width: number): number {
-  if (graph.gpu.software || width < 32) return 1;
-  return width < 256 ? 16 : 64;
+/** A table of rows (embedding, head), cut by rows into pieces where the binding limit asks for it. */
+export interface Weight {
+  key: string;
+  shape: readonly [number, number];
+  pieces: readonly { row: number; tensor: Tensor }[];
 }
-export const rowGrid = (rows: number, perRow: number): number => Math.ceil(rows / (64 / perRow));
 
-/** Token rows in the order of their ids, so that the gradient of an embedding row is one segment. */
+/** Rows of a batch in the order of their ids, so that the gradient of a table's row is one sum. */
 export interface IdOrder {
   order: Tensor; // (R) u32
-  starts: Tensor; // (V + 1) u32
+  /** (R + 1, 2) u32: each distinct id and where its rows begin in `order`, then (2^32 - 1, R) to the end. */
+  segments: Tensor;
 }
 
-/** y (R, C) = table (V, C)[ids (R)]. */
-export function embed(graph: Graph, table: Tensor, ids: Tensor, order: IdOrder | null): Tensor {
-  const [V, C] = table.shape as [number, number];
+/** y (R, C) = scale table (V, C)[ids (R)]; with `onto` added to that tensor in place, whose gradient passes through unchanged. */
+export function embed(graph: Graph, table: Weight, ids: Tensor, order: IdOrder | null, scale = 1, onto?: Tensor): Tensor {
+  const C = table.shape[1];
   const R = ids.shape[0] as number;
-  const y = graph.temp('embedding', [R, C]);
-  graph.dispatch('embed/forward', [table, ids, y], { args: { R, C, V }, grid: flatGrid(R * C) });
-  if (order) {
-    graph.onBackward(() => {
-      const { tensor, accumulate } = graph.gradientFor(table);
-      graph.dispatch('embed/backward', [graph.gradientOf(y), order.order, order.starts, tensor], {
-        args: { V, C, accumulate: accumulate ? 1 : 0 },
-        grid: flatGrid(V * C),
-        cost: R * C,
-      });
+  const y = onto ?? graph.temp('embedding', [R, C]);
+  for (const { row, tensor } of table.pieces) {
+    graph.dispatch(tensor.dtype === 'f16' ? 'embed/gather_f16' : 'embed/gather', [tensor, ids, y], {
+      overrides: { ADD: onto ? 1 : 0 },
+      args: { R, C, lo: row, rows: tensor.shape[0] as number, scale },
+      grid: flatGrid(R * C),
     });
   }
-  return y;
-}
-
-/** y (R, C) = x / rms(x) * gamma. */
-export function rmsNorm(graph: Graph, x: Tensor, gamma: Tensor, eps: number): Tensor {
-  const [R, C] = x.shape as [number, number];
-  const y = graph.temp('norm', [R, C]);
-  const rstd = graph.temp('rstd', [R]);
-  const LANES = lanes(graph, C);
-  graph.dispatch('norm/rms_forward', [x, gamma, y, rstd], {
-    overrides: { LANES },
-    args: { R, C, eps },
-    grid: rowGrid(R, LANES),
-    cost: 4 * R * C,
-  });
+  const frozen = table.pieces.every((p) => graph.frozen(p.tensor));
+  if (frozen && !onto) graph.freeze(y);
+  if (frozen || !order) return y;
   graph.onBackward(() => {
     const dy = graph.gradientOf(y);
-    const rowsPerPart = Math.max(16, Math.ceil(R / 256));
-    const P = Math.ceil(R / rowsPerPart);
-    const parts = graph.temp('dgamma parts', [P, C]);
-    graph.dispatch('norm/rms_gamma', [dy, x, rstd, parts], { args: { R, C, P, rowsPerPart }, grid: flatGrid(P * C), cost: 3 * R * C });
-    const dgamma = graph.gradientFor(gamma);
-    emitReduce(graph, parts, dgamma.tensor, P, C, dgamma.accumulate);
-    const dx = graph.gradientFor(x);
-    graph.dispatch('norm/rms_backward', [dy, x, gamma, rstd, dx.tensor], {
-      overrides: { LANES },
-      args: { R, C, accumulate: dx.accumulate ? 1 : 0 },
-      grid: rowGrid(R, LANES),
-      cost: 8 * R * C,
-    });
+    for (const { row, tensor } of table.pieces) {
+      const dtable = graph.gradientFor(tensor);
+      if (!dtable.accumulate) emitClear(graph, [dtable.tensor]);
+      graph.dispatch('embed/scatter', [dy, order.order, order.segments, dtable.tensor], {
+        args: { R, C, lo: row, rows: tensor.shape[0] as number, scale },
+        grid: flatGrid(R * C),
+        cost: 2 * R * C,
+      });
+    }
   });
   return y;
 }
 
-/** y (R, N) = x (R, K) W^T with W (N, K) as Hugging Face stores it; plus `residual` (R, N), whose gradient then shares y's memory. */
-export function linear(graph: Graph, x: Tensor, weight: Tensor, residual?: Tensor): Tensor {
+/** A low-rank addition to rows [row, row + b.shape[0]) of a weight: y += factor dropout(x) A^T B^T. Source: LoRA, arXiv 2106.09685. */
+export interface Adapter {
+  /** (r, K) */
+  a: Tensor;
+  /** (n, r) */
+  b: Tensor;
+  /** First output column that it adds to. */
+  row: number;
+  factor: number;
+  dropout: DropoutOptions | null;
+}
+
+export interface LinearOptions {
+  /** (R, N), added; its gradient then shares y's memory. */
+  residual?: Tensor;
+  /** (N) */
+  bias?: Tensor | null;
+  adapters?: readonly Adapter[];
+}
+
+/** y (R, N) = x (R, K) W^T with W (N, K) as Hugging Face stores it, f32 or f16. */
+export function linear(graph: Graph, x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
+  const { residual, bias, adapters = [] } = options;
   const [R, K] = x.shape as [number, number];
   const N = weight.shape[0] as number;
   const y = graph.temp('linear', [R, N]);
   emitMatmul(graph, 'nt', x, weight, y, { M: R, N, K, lda: K, ldb: K, ldy: N }, residual ? { residual } : {});
-  graph.onBackward(() => {
-    const dy = graph.gradientOf(y);
-    const dw = graph.gradientFor(weight);
-    emitMatmul(graph, 'tn', dy, x, dw.tensor, { M: N, N: K, K: R, lda: N, ldb: K, ldy: K }, { accumulate: dw.accumulate });
-    const dx = graph.gradientFor(x);
-    emitMatmul(graph, 'nn', dy, weight, dx.tensor, { M: R, N: K, K: N, lda: N, ldb: K, ldy: K }, { accumulate: dx.accumulate });
-    if (residual) graph.shareGradient(residual, y);
-  });
+  const plain = graph.frozen(x) && graph.frozen(weight) && (!residual || graph.frozen(residual));
+  if (plain && !adapters.length && (!bias || graph.frozen(bias))) graph.freeze(y);
+  else
+    graph.onBackward(() => {
+      const dy = graph.gradientOf(y);
+      if (!graph.frozen(weight)) {
+        const dw = graph.gradientFor(weight);
+        emitMatmul(graph, 'tn', dy, x, dw.tensor, { M: N, N: K, K: R, lda: N, ldb: K, ldy: K }, { accumulate: dw.accumulate });
+      }
+      if (!graph.frozen(x)) {
+        const dx = graph.gradientFor(x);
+        emitMatmul(graph, 'nn', dy, weight, dx.tensor, { M: R, N: K, K: N, lda: N, ldb: K, ldy: K }, { accumulate: dx.accumulate });
+      }
+      if (residual) graph.shareGradient(residual, y);
+    });
+  for (const adapter of adapters) adapt(graph, x, y, adapter);
+  if (bias) addBias(graph, y, bias);
   return y;
 }
 
-export interface AttentionShape {
-  B: number;
-  T: number;
-  H: number;
-  K: number;
-  D: number;
-  /** Window in tokens, 0 = all. */
-  W: number;
-}
-export interface AttentionInputs {
-  positions: Tensor; // (R) u32
-  /** (P, D/2, 2) cos and sin. */
-  ropeTable: Tensor;
-  pinLo: Tensor; // (R) u32
-  pinHi: Tensor;
-  /** Whether any position may have a pinned range. */
-  pinned: boolean;
+/** Adds the adapter's product to its columns of y, in place. */
+function adapt(graph: Graph, x: Tensor, y: Tensor, { a, b, row, factor, dropout: drop }: Adapter): void {
+  const [R, N] = y.shape as [number, number];
+  const [n, r] = b.shape as [number, number];
+  const u = scale(graph, linear(graph, drop ? dropout(graph, x, drop) : x, a), factor);
+  emitMatmul(graph, 'nt', u, b, y, { M: R, N: n, K: r, lda: r, ldb: r, ldy: N, yOffset: row }, { accumulate: true });
+  graph.onBackward(() => {
+    const dy = graph.gradientOf(y);
+    const db = graph.gradientFor(b);
+    emitMatmul(
+      graph,
+      'tn',
+      dy,
+      u,
+      db.tensor,
+      { M: n, N: r, K: R, lda: N, ldb: r, ldy: r, aOffset: row },
+      { accumulate: db.accumulate },
+    );
+    const du = graph.gradientFor(u);
+    emitMatmul(
+      graph,
+      'nn',
+      dy,
+      b,
+      du.tensor,
+      { M: R, N: r, K: n, lda: N, ldb: r, ldy: r, aOffset: row },
+      { accumulate: du.accumulate },
+    );
+  });
 }
 
-/** o (R, H D) = causal attention of qkv (R, (H + 2K) D), rotated in place first. */
-export function attention(graph: Graph, qkv: Tensor, shape: AttentionShape, inputs: AttentionInputs): Tensor {
-  const { B, T, H, K, D, W } = shape;
-  if (D % 4 !== 0) throw new GpuError('invalid', `Head width ${D} is not a multiple of 4; such models are not supported.`);
-  const R = B * T;
-  const width = (H + 2 * K) * D;
-  const scale = 1 / Math.sqrt(D);
-  const slices = Math.ceil(D / 16);
-  const P = inputs.ropeTable.shape[0] as number;
-  const overrides = { D4: D / 4 };
-  const reach = W > 0 ? Math.min(W, T) : T / 2;
-  const rotate = (target: Tensor, sign: number) =>
-    graph.dispatch('rope/rotate', [inputs.positions, inputs.ropeTable, target], {
-      args: { R, heads: H + K, D, width, P, sign },
-      grid: flatGrid((R * (H + K) * D) / 2),
+/** y = a + b, elementwise; both then share y's gradient. */
+export function add(graph: Graph, a: Tensor, b: Tensor): Tensor {
+  const N = elements(a.shape);
+  const y = graph.temp('sum', a.shape);
+  graph.dispatch('bias/sum', [a, b, y], { args: { N }, grid: flatGrid(N), cost: N });
+  if (graph.frozen(a) && graph.frozen(b)) graph.freeze(y);
+  else
+    graph.onBackward(() => {
+      graph.shareGradient(a, y);
+      graph.shareGradient(b, y);
     });
-  rotate(qkv, 1);
-  const o = graph.temp('attention', [R, H * D]);
-  const L = graph.temp('logsumexp', [B * H * T]);
-  graph.dispatch('attention/flash_forward', [qkv, inputs.pinLo, inputs.pinHi, o, L], {
-    overrides,
-    args: { B, T, H, K, W, scale },
-    grid: flatGrid(B * H * T * slices),
-    cost: 4 * B * H * T * reach * D * slices,
-  });
-  graph.onBackward(() => {
-    const dO = graph.gradientOf(o);
-    const delta = graph.temp('delta', [B * H * T]);
-    const { tensor: dqkv } = graph.gradientFor(qkv);
-    graph.dispatch('attention/flash_backward_q', [qkv, o, dO, L, inputs.pinLo, inputs.pinHi, dqkv, delta], {
-      overrides,
-      args: { B, T, H, K, W, scale },
-      grid: flatGrid(B * H * T * slices),
-      cost: 6 * B * H * T * reach * D * slices,
-    });
-    graph.dispatch('attention/flash_backward_kv', [qkv, dO, L, delta, inputs.pinLo, inputs.pinHi, dqkv], {
-      overrides,
-      args: { B, T, H, K, W, pinned: inputs.pinned ? 1 : 0, scale },
-      grid: flatGrid(B * K * T * slices),
-      cost: 8 * B * H * T * reach * D * slices,
-    });
-    rotate(dqkv, -1);
-  });
-  return o;
-}
-
-/** h (R, F) = silu(gate) up of gu (R, 2F). */
-export function swiglu(graph: Graph, gu: Tensor): Tensor {
-  const [R, F2] = gu.shape as [number, number];
-  const F = F2 / 2;
-  const h = graph.temp('swiglu', [R, F]);
-  graph.dispatch('mlp/swiglu_forward', [gu, h], { args: { R, F }, grid: flatGrid(R * F), cost: 5 * R * F });
-  graph.onBackward(() => {
-    const { tensor: dgu } = graph.gradientFor(gu);
-    graph.dispatch('mlp/swiglu_backward', [graph.gradientOf(h), gu, dgu], { args: { R, F }, grid: flatGrid(R * F), cost: 10 * R * F });
-  });
-  return h;
+  return y;
 }
 
 /** Rows of the fused linear and cross-entropy; see shaders/loss/cross_entropy.wgsl for their meaning. */
@@ -179,86 +160,49 @@ export const LOGIT_CHUNK_BYTES = 16 * 2 ** 20;
 export const logitStride = (V: number): number => Math.ceil(V / 4) * 4;
 export const chunkRows = (R: number, V: number): number => Math.max(1, Math.min(R, Math.floor(LOGIT_CHUNK_BYTES / 4 / logitStride(V))));
 
+/** Logits (rows, ld) of hidden rows from `firstRow` on. */
+export function emitLogits(graph: Graph, hidden: Tensor, head: Weight, logits: Tensor, at: { rows: number; firstRow: number; ld: number }): void {
+  const C = head.shape[1];
+  for (const { row, tensor } of head.pieces) {
+    const N = tensor.shape[0] as number;
+    const shape = { M: at.rows, N, K: C, lda: C, ldb: C, ldy: at.ld, aOffset: at.firstRow * C, yOffset: row };
+    emitMatmul(graph, 'nt', hidden, tensor, logits, shape);
+  }
+}
+
 /**
  * Per-token logprob and entropy of softmax(x W^T) with x (R, C), W (V, C), rows in chunks so that full logits never exist. With `train` the
  * gradients of -sum_r (weight lp + entropyWeight h) in x and W are emitted at once.
  */
-export function linearCrossEntropy(graph: Graph, x: Tensor, weight: Tensor, rows: LossRows, train: boolean): void {
+export function linearCrossEntropy(graph: Graph, x: Tensor, head: Weight, rows: LossRows, train: boolean): void {
   const [R, C] = x.shape as [number, number];
-  const V = weight.shape[0] as number;
+  const V = head.shape[0];
   const ld = logitStride(V);
   const chunk = chunkRows(R, V);
   const LANES = lanes(graph, V);
-  const dx = train ? graph.gradientFor(x) : null;
+  const dx = train && !graph.frozen(x) ? graph.gradientFor(x) : null;
   for (let firstRow = 0; firstRow < R; firstRow += chunk) {
     const count = Math.min(chunk, R - firstRow);
     const logits = graph.temp('logits', [count, ld]);
-    emitMatmul(graph, 'nt', x, weight, logits, { M: count, N: V, K: C, lda: C, ldb: C, ldy: ld, aOffset: firstRow * C });
+    emitLogits(graph, x, head, logits, { rows: count, firstRow, ld });
     graph.dispatch('loss/cross_entropy', [logits, rows.spec, rows.weight, rows.entropyWeight, rows.logprob, rows.entropy], {
       overrides: { LANES, GRADIENT: train ? 1 : 0 },
       args: { rows: count, firstRow, V, ld, bias: rows.bias },
       grid: rowGrid(count, LANES),
       cost: 12 * count * V,
     });
-    if (dx) {
-      const dw = graph.gradientFor(weight);
-      emitMatmul(
-        graph,
-        'tn',
-        logits,
-        x,
-        dw.tensor,
-        { M: V, N: C, K: count, lda: ld, ldb: C, ldy: C, bOffset: firstRow * C },
-        { accumulate: dw.accumulate },
-      );
-      emitMatmul(graph, 'nn', logits, weight, dx.tensor, { M: count, N: C, K: V, lda: ld, ldb: C, ldy: C, yOffset: firstRow * C });
-    }
-  }
-}
-
-/**
- * Optimiser state over a flat parameter arena of N elements. hyper holds lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip
- * (0 = off) and the slot of the ring that this step reports to.
- */
-export interface AdamWState {
-  parameters: Tensor;
-  gradients: Tensor;
-  m: Tensor;
-  v: Tensor;
-  hyper: Tensor; // (9)
-  /** (2): gradient norm before clipping, clip factor. */
-  norm: Tensor;
-  /** (slots, 4): loss, summed weight, gradient norm, clip factor of recent steps; read every few steps. */
-  ring: Tensor;
-}
-
-/** Global norm, clip, AdamW and the step's report. Arenas beyond the adapter's binding limit are taken in pieces. */
-export function adamW(graph: Graph, state: AdamWState, rows: Pick<LossRows, 'weight' | 'logprob'>): void {
-  const N = state.parameters.shape[0] as number;
-  const piece = Math.floor(graph.gpu.device.limits.maxStorageBufferBindingSize / 4 / 64) * 64;
-  const pieces = Math.ceil(N / piece);
-  const perPiece = Math.max(1, Math.min(1024, Math.ceil(N / pieces / 1024)));
-  const part = (t: Tensor, i: number): Tensor =>
-    pieces === 1 ? t : viewState(t, `${t.label}[${i}]`, i * piece, [Math.min(piece, N - i * piece)]);
-  const P = Math.ceil(perPiece / 64) * 64;
-  const sums = graph.input('square sums', [pieces * P]);
-  for (let i = 0; i < pieces; i++) {
-    const g = part(state.gradients, i);
-    const n = g.shape[0] as number;
-    graph.dispatch('optim/square_sums', [g, viewState(sums, 'square sums', i * P, [P])], {
-      args: { N: n, P: perPiece },
-      grid: P / 64,
-      cost: 2 * n,
+    if (!train) continue;
+    head.pieces.forEach(({ row, tensor }, i) => {
+      const N = tensor.shape[0] as number;
+      if (!graph.frozen(tensor)) {
+        const dw = graph.gradientFor(tensor);
+        const shape = { M: N, N: C, K: count, lda: ld, ldb: C, ldy: C, aOffset: row, bOffset: firstRow * C };
+        emitMatmul(graph, 'tn', logits, x, dw.tensor, shape, { accumulate: dw.accumulate });
+      }
+      if (dx) {
+        const shape = { M: count, N: C, K: N, lda: ld, ldb: C, ldy: C, aOffset: row, yOffset: firstRow * C };
+        emitMatmul(graph, 'nn', logits, tensor, dx.tensor, shape, { accumulate: dx.accumulate || i > 0 });
+      }
     });
-  }
-  graph.dispatch('optim/clip_factor', [sums, state.hyper, state.norm], { args: { P: pieces * P }, grid: 1 });
-  graph.dispatch('optim/log_step', [rows.weight, rows.logprob, state.norm, state.hyper, state.ring], {
-    args: { R: rows.weight.shape[0] as number, slots: state.ring.shape[0] as number },
-    grid: 1,
-  });
-  for (let i = 0; i < pieces; i++) {
-    const [p, g, m, v] = [state.parameters, state.gradients, state.m, state.v].map((t) => part(t, i)) as [Tensor, Tensor, Tensor, Tensor];
-    const n = p.shape[0] as number;
-    graph.dispatch('optim/adamw', [p, g, m, v, state.norm, state.hyper], { args: { N: n }, grid: flatGrid(n), cost: 12 * n });
   }
 }

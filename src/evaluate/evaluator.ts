@@ -3,7 +3,7 @@
 // Promises: the same seed judges every arm on the same programs. Refuses nothing.
 import { type BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
-import type { LlamaModel } from '../model/llama.ts';
+import type { Transformer } from '../model/transformer.ts';
 import type { ArmResult } from '../run/events.ts';
 import { meanDuration, thinkRates } from '../midtrain/durations.ts';
 import { boundaryRow } from '../midtrain/elbo.ts';
@@ -38,7 +38,7 @@ export class Evaluator {
     this.score = score;
   }
 
-  static async make(model: LlamaModel, shape: EvaluatorShape, latent: LatentPolicy): Promise<Evaluator> {
+  static async make(model: Transformer, shape: EvaluatorShape, latent: LatentPolicy): Promise<Evaluator> {
     const rollout = await LatentRollout.make(model, shape.rows, shape.T, shape.S, shape.W, latent);
     const score = await makeScorePlan(model, { B: shape.rows, T: shape.T, W: shape.W, pinned: shape.W > 0 });
     return new Evaluator(shape, latent, rollout, score);

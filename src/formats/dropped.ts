@@ -1,10 +1,13 @@
-// Dropped files, recognised by content and name: a Hugging Face model folder, one dataset, one recipe (bare or in a run bundle).
+// Dropped files, recognised by content and name: a Hugging Face model folder or a GGUF file, one dataset, one recipe (bare or in a run bundle).
 // Every file that is refused or not understood is listed with the reason and what to do; only a fault of ours is thrown.
 import { type ByteSource, readAll } from './byteSource.ts';
 import { guessMapping, listFields, previewRows } from './codeRows.ts';
-import { type LlamaConfig, parseLlamaConfig } from './config.ts';
+import type { WeightSource } from './architecture.ts';
+import { type ModelConfig, parseConfig } from './config.ts';
 import { blocksOf, ignoredTensor } from './families.ts';
 import { FormatError, quote } from './formatError.ts';
+import { type GgufModel, readGgufModel } from './ggufModel.ts';
+import { readGgufTokenizer } from './ggufTokenizer.ts';
 import { decodeUtf8, isObject, parseJson } from './json.ts';
 import { namesRows, readRows, type RowsFile } from './jsonl.ts';
 import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
@@ -21,8 +24,8 @@ export interface DroppedFile {
 
 export interface DroppedModel {
   name: string;
-  config: LlamaConfig;
-  safetensors: SafetensorsFile;
+  config: ModelConfig;
+  weights: WeightSource;
   tokenizer: Tokenizer | null;
   /** The tokenizer's and generation's files as they are, for writing back: name -> bytes. */
   tokenizerFiles: Map<string, Uint8Array>;
@@ -52,10 +55,11 @@ const PASSED_OVER = /^(\..*|readme.*|licen[cs]e.*|notice.*|use_policy.*|thumbs\.
 const INDEX = 'model.safetensors.index.json';
 
 interface Parts {
-  config: LlamaConfig | null;
+  config: ModelConfig | null;
   shards: { path: string; file: SafetensorsFile }[];
   /** Text of model.safetensors.index.json. */
   index: string | null;
+  gguf: { path: string; model: GgufModel } | null;
   tokenizerFiles: Map<string, Uint8Array>;
   dataset: (RowsFile & { name: string }) | null;
   recipeText: string | null;
@@ -68,6 +72,7 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
     config: null,
     shards: [],
     index: null,
+    gguf: null,
     tokenizerFiles: new Map(),
     dataset: null,
     recipeText: null,
@@ -112,9 +117,12 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
       `${quote(path)} belongs to a LoRA adapter without its model. Merge them (peft: merge_and_unload) and drop the merged folder.`,
     );
   }
-  if (name === 'config.json') {
+  if (magic === 'gguf') {
+    take(parts, 'a GGUF file', path);
+    parts.gguf = { path, model: await readGgufModel({ ...source, name: path }) };
+  } else if (name === 'config.json') {
     take(parts, 'a config.json', path);
-    parts.config = parseLlamaConfig(await readText(source, path));
+    parts.config = parseConfig(await readText(source, path));
   } else if (name === INDEX) {
     take(parts, `a ${INDEX}`, path);
     parts.index = await readText(source, path);
@@ -165,9 +173,12 @@ function takeRecipe(parts: Parts, path: string, text: string): void {
 }
 
 async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
-  const { config, shards } = parts;
+  const { config, shards, gguf } = parts;
   const weightsPath = parts.taken.get('a safetensors file');
   const configPath = parts.taken.get('a config.json');
+  if (gguf && shards.length === 0) return assembleGguf(parts, gguf);
+  if (gguf)
+    parts.problems.push({ file: gguf.path, message: 'A model was also dropped as safetensors, which is taken. Drop one at a time.' });
   if (!config || shards.length === 0) {
     if (config)
       parts.problems.push({
@@ -182,25 +193,51 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
     }
     return null;
   }
-  let safetensors: SafetensorsFile | null = null;
+  let weights: WeightSource | null = null;
   await attempt(parts, weightsPath ?? 'model.safetensors', async () => {
     checkShards(shards, parts.index);
     const joined = joinShards(shards.map((shard) => shard.file));
     checkEmbedding(joined, config);
-    safetensors = joined;
+    weights = joined;
   });
+  const tokenizer = await assembleTokenizer(parts, config, 'tokenizer.json');
+  if (!weights) return null;
+  const name = folderOf(configPath ?? '') || 'model';
+  return { name, config, weights, tokenizer, tokenizerFiles: parts.tokenizerFiles };
+}
+
+/** A GGUF file is config, weights and tokenizer in one; a tokenizer.json beside it wins over its own. */
+async function assembleGguf(parts: Parts, { path, model }: NonNullable<Parts['gguf']>): Promise<DroppedModel | null> {
+  let config: ModelConfig | null = null;
+  await attempt(parts, path, async () => {
+    const parsed = parseConfig(model.configText);
+    checkEmbedding(model.weights, parsed);
+    config = parsed;
+  });
+  if (!config) return null;
+  await attempt(parts, path, async () => {
+    const own = parts.tokenizerFiles.has('tokenizer.json') ? null : await readGgufTokenizer(model.file, model.architecture);
+    if (!own) return;
+    const encoder = new TextEncoder();
+    parts.tokenizerFiles.set('tokenizer.json', encoder.encode(own.tokenizerJson));
+    parts.tokenizerFiles.set('tokenizer_config.json', encoder.encode(own.tokenizerConfigJson));
+  });
+  const tokenizer = await assembleTokenizer(parts, config, parts.taken.get('a tokenizer.json') ?? path);
+  const name = baseName(path).replace(/\.gguf$/i, '');
+  return { name, config, weights: model.weights, tokenizer, tokenizerFiles: parts.tokenizerFiles };
+}
+
+async function assembleTokenizer(parts: Parts, { architecture }: ModelConfig, file: string): Promise<Tokenizer | null> {
   let tokenizer: Tokenizer | null = null;
   const definition = parts.tokenizerFiles.get('tokenizer.json');
-  await attempt(parts, 'tokenizer.json', async () => {
+  await attempt(parts, file, async () => {
     if (!definition) return;
     const settings = parts.tokenizerFiles.get('tokenizer_config.json');
     const loaded = loadTokenizer(decodeUtf8(definition, 'tokenizer.json'), settings ? decodeUtf8(settings, 'tokenizer_config.json') : null);
-    checkTokenizerFits(loaded, config.architecture.vocabulary);
+    checkTokenizerFits(loaded, architecture.vocabulary);
     tokenizer = loaded;
   });
-  if (!safetensors) return null;
-  const name = folderOf(configPath ?? '') || 'model';
-  return { name, config, safetensors, tokenizer, tokenizerFiles: parts.tokenizerFiles };
+  return tokenizer;
 }
 
 function checkShards(shards: Parts['shards'], index: string | null): void {
@@ -214,7 +251,7 @@ function checkShards(shards: Parts['shards'], index: string | null): void {
   if (index !== null) checkIndex(index, new Map(shards.map(({ path, file }) => [baseName(path), file])));
 }
 
-function checkEmbedding({ tensors }: SafetensorsFile, { architecture }: LlamaConfig): void {
+function checkEmbedding({ tensors }: WeightSource, { architecture }: ModelConfig): void {
   const embedding = blocksOf(architecture)[0]?.parts[0];
   if (!embedding) return;
   const name = [embedding.name, ...embedding.aliases].find((each) => tensors.has(each)) ?? embedding.name;
@@ -228,9 +265,9 @@ function checkEmbedding({ tensors }: SafetensorsFile, { architecture }: LlamaCon
   }
 }
 
-function describeModel({ name, config, safetensors, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
+function describeModel({ name, config, weights, tokenizer }: DroppedModel): NonNullable<RecognisedFiles['model']> {
   const { architecture } = config;
-  const entries = [...safetensors.tensors].filter(([key]) => !ignoredTensor(architecture, key)).map(([, entry]) => entry);
+  const entries = [...weights.tensors].filter(([key]) => !ignoredTensor(architecture, key)).map(([, entry]) => entry);
   return {
     name,
     family: architecture.family,

@@ -1,4 +1,4 @@
-// What a file is by its first bytes, for the kinds that are refused or unpacked. Pickles are only recognised, never read: they execute code.
+// What a file is by its first bytes, for the kinds that are refused, unpacked or told apart. Pickles are only recognised, never read: they execute code.
 import { FormatError, quote } from './formatError.ts';
 
 export type Magic = 'pickle' | 'zip' | 'gguf' | 'parquet' | 'hdf5' | 'image or document' | null;
@@ -19,17 +19,13 @@ export function sniff(path: string, head: Uint8Array): Magic {
   return null;
 }
 
-/** Throws the FormatError that says why such a file is refused and how to convert it; 'zip' and null pass. */
+/** Throws the FormatError that says why such a file is refused and how to convert it; 'zip', 'gguf' and null pass. */
 export function refuseMagic(file: string, magic: Magic): void {
   switch (magic) {
     case 'pickle':
       throw new FormatError(
         `${quote(file)} is a Python pickle, which can run any code when it is opened, so it is refused unread. A model is converted with ` +
           'transformers: AutoModelForCausalLM.from_pretrained("folder").save_pretrained("out", safe_serialization=True); then drop the folder "out".',
-      );
-    case 'gguf':
-      throw new FormatError(
-        `${quote(file)} is a GGUF file, which is not read. Drop the Hugging Face folder it was made from (safetensors).`,
       );
     case 'parquet':
       throw new FormatError(

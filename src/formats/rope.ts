@@ -43,6 +43,7 @@ export function readRope(config: ConfigReader, settings: Settings, theta: number
     config.fault(`rope scaling ${show(type)} is not supported; "default", "linear", "llama3" and "yarn" are`);
     return NONE;
   }
+  if (Object.values(settings).some(isObject)) config.fault('rope settings by layer type are not supported for this family');
   const defaults = { original_max_position_embeddings: maxPositions };
   const reader = new ConfigReader(settings, defaults, config.faults, 'rope settings: ');
   const original = config.raw.original_max_position_embeddings ?? settings.original_max_position_embeddings;

@@ -1,9 +1,13 @@
 // Files and folders on disk as the formats take them, read by slices. Refuses what cannot be read, naming the path.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ByteSource } from '../formats/byteSource.ts';
+import type { Architecture } from '../formats/architecture.ts';
 import { type DroppedModel, recognise } from '../formats/dropped.ts';
+import { type PeftAdapter, readPeft } from '../formats/peft.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
 import type { Dataset } from '../run/corpus.ts';
+import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
 
 function fileSource(path: string): ByteSource {
@@ -40,6 +44,14 @@ export async function readModelFolder(dir: string): Promise<DroppedModel> {
   if (problem) throw new InputError(`${join(dir, problem.file)}: ${problem.message}`);
   const missing = ['config.json', 'model.safetensors'].filter((name) => !existsSync(join(dir, name)));
   throw new InputError(`${dir} holds no model: ${missing.join(' and ') || 'its files'} ${missing.length === 1 ? 'is' : 'are'} missing.`);
+}
+
+/** A folder with adapter_config.json and adapter_model.safetensors, as PEFT writes it. */
+export async function readAdapterFolder(dir: string, architecture: Architecture): Promise<PeftAdapter> {
+  const files = ['adapter_config.json', 'adapter_model.safetensors'].map((name) => join(dir, name)) as [string, string];
+  const missing = files.find((path) => !existsSync(path));
+  if (missing) throw new InputError(`--adapter ${dir}: ${missing} does not exist. Name a folder that PEFT (or train --lora-rank) wrote.`);
+  return readPeft(architecture, readFileSync(files[0], 'utf8'), await readSafetensors(fileSource(files[1])));
 }
 
 /** A dataset file: JSONL (also gzipped), a JSON array or text. */
@@ -82,10 +94,24 @@ export function readText(path: string, option: string): string {
 
 /** Writes files below `dir`; names come from us or were checked by the formats, and still may not leave it. */
 export function writeFiles(dir: string, files: Iterable<readonly [string, Uint8Array | string]>): void {
-  for (const [name, content] of files) {
-    const path = resolve(dir, name);
-    if (!path.startsWith(resolve(dir) + sep)) throw new InputError(`${name} would leave ${dir}.`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
+  for (const [name, content] of files) writeFileSync(pathBelow(dir, name), content);
+}
+
+/** Writes files piece by piece as they are made. */
+export async function writeOutput(dir: string, files: Iterable<OutputFile>): Promise<void> {
+  for (const file of files) {
+    const handle = openSync(pathBelow(dir, file.name), 'w');
+    try {
+      for await (const piece of file.pieces()) for (let at = 0; at < piece.length; ) at += writeSync(handle, piece, at);
+    } finally {
+      closeSync(handle);
+    }
   }
+}
+
+function pathBelow(dir: string, name: string): string {
+  const path = resolve(dir, name);
+  if (!path.startsWith(resolve(dir) + sep)) throw new InputError(`${name} would leave ${dir}.`);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
 }

@@ -4,34 +4,27 @@
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { openNodeGpu } from './adapter.ts';
 import { InputError, number, readOptions, text, tokenIds } from './arguments.ts';
-import { readDataset, readIdLines, readModelFolder, readText, writeFiles } from './files.ts';
+import { readDataset, readModelFolder, readText, writeFiles, writeOutput } from './files.ts';
 import { makeDefault } from './makeDefault.ts';
 import { ProgressDisplay } from './progress.ts';
+import { open, print } from './openLab.ts';
 import { results } from './results.ts';
+import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
 import { FormatError } from '../formats/formatError.ts';
-import { writeHfFolder } from '../formats/hfFolder.ts';
-import { tuneMatmul } from '../engine/matmul.ts';
-import { type GpuContext, openGpu } from '../gpu/context.ts';
-import { type AdamWSettings, BatchRows, Optimizer, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
-import { ModelError } from '../model/llama.ts';
+import { ModelError } from '../model/modelError.ts';
 import { generateText } from '../run/generateText.ts';
 import { presetRecipe } from '../run/presets.ts';
 import { parseRecipe, RecipeError } from '../run/recipe.ts';
-import { loadFolder, Session } from '../run/session.ts';
+import { Session } from '../run/session.ts';
 import { CodeTaskError } from '../tasks/code.ts';
-import { makeRng } from '../tasks/rng.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
   generate --model DIR (--prompt TEXT | --prompt-ids '[1]') --max-tokens N [--temperature 0] [--top-k 0] [--top-p 1] [--seed 0]
-  score    --model DIR --ids FILE.jsonl
-  train    --model DIR --ids FILE.jsonl --steps N --batch B --lr LR [--betas .9,.999] [--eps 1e-8] [--weight-decay 0] [--clip 1]
-           [--no-shuffle] [--schedule constant] [--seed 0] --out DIR
-  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
+${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
   make-default [--only recall-lines|pointer-lines|demo]
   results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
 All write JSON to stdout; --json is accepted and changes nothing.
@@ -64,18 +57,6 @@ export async function main(argv: string[]): Promise<number> {
   }
 }
 
-const print = (value: unknown): void => {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
-};
-
-async function open(): Promise<GpuContext> {
-  const { adapter, describe } = await openNodeGpu();
-  process.stderr.write(`Adapter: ${describe}\n`);
-  const gpu = await openGpu(adapter);
-  await tuneMatmul(gpu);
-  return gpu;
-}
-
 async function generate(argv: string[]): Promise<number> {
   const { options } = readOptions(
     'generate',
@@ -103,106 +84,10 @@ async function generate(argv: string[]): Promise<number> {
     } catch {
       throw new InputError(`--prompt-ids is not JSON: ${String(options['prompt-ids']).slice(0, 60)}`);
     }
-    prompt = { ids: tokenIds(ids, '--prompt-ids', folder.config.vocabulary) };
+    prompt = { ids: tokenIds(ids, '--prompt-ids', folder.config.architecture.vocabulary) };
   }
   print(await generateText(await open(), folder, { prompt, ...request }));
   return 0;
-}
-
-/** Rows of a batch that are processed at once on any adapter. */
-const SCORE_ROWS = 4096;
-
-async function score(argv: string[]): Promise<number> {
-  const { options } = readOptions('score', argv, ['model', 'ids'], ['json']);
-  const folder = await readModelFolder(text(options, 'model'));
-  const lines = readIdLines(text(options, 'ids'), folder.config.vocabulary, folder.config.maxPositions);
-  const gpu = await open();
-  const model = await loadFolder(gpu, folder);
-  const T = Math.max(...lines.map((l) => l.length));
-  const B = Math.max(1, Math.min(lines.length, Math.floor(SCORE_ROWS / T)));
-  const plan = await makeScorePlan(model, { B, T, W: 0, pinned: false });
-  const rows = new BatchRows(B, T);
-  for (let first = 0; first < lines.length; first += B) {
-    const chunk = lines.slice(first, first + B);
-    rows.clear();
-    chunk.forEach((ids, b) => rows.setNextToken(b, ids));
-    plan.write(rows);
-    plan.plan.run();
-    const { logprob } = await plan.readRows();
-    chunk.forEach((ids, b) => print({ logprobs: [...logprob.subarray(b * T, b * T + ids.length - 1)] }));
-  }
-  return 0;
-}
-
-async function train(argv: string[]): Promise<number> {
-  const names = ['model', 'ids', 'steps', 'batch', 'lr', 'betas', 'eps', 'weight-decay', 'clip', 'schedule', 'seed', 'out'];
-  const { options } = readOptions('train', argv, names, ['no-shuffle', 'json']);
-  const out = text(options, 'out');
-  const steps = number(options, 'steps', { lo: 1, hi: 1e7, integer: true });
-  const batch = number(options, 'batch', { lo: 1, hi: 65_536, integer: true });
-  const settings: AdamWSettings = {
-    lr: number(options, 'lr', { lo: 0, hi: 100 }),
-    ...betas(options.betas),
-    eps: number(options, 'eps', { lo: 0, hi: 1 }, 1e-8),
-    weightDecay: number(options, 'weight-decay', { lo: 0, hi: 100 }, 0),
-    clip: number(options, 'clip', { lo: 0, hi: 1e9 }, 1),
-  };
-  if (options.schedule !== undefined && options.schedule !== 'constant')
-    throw new InputError(`--schedule ${options.schedule} is not known; there is "constant".`);
-  const seed = number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 0);
-  const folder = await readModelFolder(text(options, 'model'));
-  const lines = readIdLines(text(options, 'ids'), folder.config.vocabulary, folder.config.maxPositions);
-  const usable = lines.filter((l) => l.length > 1);
-  if (usable.length === 0) throw new InputError('No line of --ids has two tokens, so there is nothing to predict.');
-  const gpu = await open();
-  const model = await loadFolder(gpu, folder);
-  const optimizer = new Optimizer(model);
-  const T = Math.max(...lines.map((l) => l.length));
-  const plan = await makeTrainPlan(model, optimizer, { B: batch, T, W: 0, pinned: false });
-  const rows = new BatchRows(batch, T);
-  const next = options['no-shuffle'] ? roundAndRound(lines) : shuffled(lines, seed);
-  for (let step = 1; step <= steps; step++) {
-    const t0 = performance.now();
-    rows.clear();
-    for (let b = 0; b < batch; b++) rows.setNextToken(b, next());
-    const tokens = rows.normaliseWeights();
-    plan.write(rows);
-    optimizer.step(plan, settings);
-    const [report] = await optimizer.reports();
-    print({ step, loss: report?.loss, gradNorm: report?.gradNorm, tokPerS: tokens / ((performance.now() - t0) / 1000) });
-    if (!Number.isFinite(report?.loss)) throw new Error(`The loss is ${report?.loss} at step ${step}; nothing was written. Lower --lr.`);
-  }
-  writeFiles(out, writeHfFolder({ config: folder.config, tensors: await model.read(), tokenizerFiles: folder.tokenizerFiles }));
-  return 0;
-}
-
-function betas(value: string | boolean | undefined): { beta1: number; beta2: number } {
-  const [beta1, beta2, ...more] = value === undefined ? [0.9, 0.999] : String(value).split(',').map(Number);
-  const bad = (b: number | undefined): boolean => b === undefined || !(b >= 0 && b < 1);
-  if (bad(beta1) || bad(beta2) || more.length)
-    throw new InputError(`--betas is "${value}"; it must be two numbers from 0 to below 1, such as .9,.999.`);
-  return { beta1: beta1 as number, beta2: beta2 as number };
-}
-
-function roundAndRound(lines: readonly number[][]): () => number[] {
-  let at = 0;
-  return () => lines[at++ % lines.length] as number[];
-}
-
-/** Every line once per epoch, in a new order each time. */
-function shuffled(lines: readonly number[][], seed: number): () => number[] {
-  const rng = makeRng(seed, 1);
-  let order: number[] = [];
-  return () => {
-    if (order.length === 0) {
-      order = lines.map((_, i) => i);
-      for (let i = order.length - 1; i > 0; i--) {
-        const j = rng.int(i + 1);
-        [order[i], order[j]] = [order[j] as number, order[i] as number];
-      }
-    }
-    return lines[order.pop() as number] as number[];
-  };
 }
 
 function builtinTaskOf(options: { task?: string | boolean }): 'recall-lines' | 'pointer-lines' {
@@ -241,7 +126,7 @@ async function run(argv: string[]): Promise<number> {
     if (event.type !== 'progress' && event.type !== 'traces' && event.type !== 'rollouts' && event.type !== 'end') print(event);
   });
   print({ type: 'summary', ...summary });
-  const files = session.bundleFiles();
+  const files = await session.bundleFiles();
   writeFiles(out, Object.entries(files));
   writeFiles(out, [['bundle.zip', writeBundle(files)]]);
   process.stderr.write(`${summaryTable(summary)}\n`);
@@ -266,7 +151,7 @@ async function makeDefaultVerb(argv: string[]): Promise<number> {
   const gpu = await open();
   for (const task of ['recall-lines', 'pointer-lines'] as const) {
     if (only !== undefined && only !== task) continue;
-    writeFiles(join(ROOT, 'public', 'default', task), await makeDefault(gpu, task, (line) => print({ task, ...line })));
+    await writeOutput(join(ROOT, 'public', 'default', task), await makeDefault(gpu, task, (line) => print({ task, ...line })));
   }
   if (only !== undefined && only !== 'demo') return 0;
   const session = new Session(gpu);
@@ -274,6 +159,6 @@ async function makeDefaultVerb(argv: string[]): Promise<number> {
   const summary = await session.run(presetRecipe('recall-lines', 'quick'), readEmbedded, (event) => display.show(event));
   print({ type: 'summary', ...summary });
   if (summary.status !== 'finished') return 1;
-  writeFiles(join(ROOT, 'public', 'demo'), [['log.jsonl.gz', gzipSync(session.bundleFiles()['log.jsonl'] as string, { level: 9 })]]);
+  writeFiles(join(ROOT, 'public', 'demo'), [['log.jsonl.gz', gzipSync((await session.bundleFiles())['log.jsonl'] as string, { level: 9 })]]);
   return 0;
 }

@@ -1,11 +1,13 @@
 // Trains the base model of a built-in task from nothing: the corpus with some comments, by next-token prediction. This is what made the models
 // shipped in public/default. Promises: the same seed on the same adapter gives the same bytes.
 import type { GpuContext } from '../gpu/context.ts';
-import { parseLlamaConfig } from '../formats/config.ts';
-import { writeHfFolder } from '../formats/hfFolder.ts';
+import { parseConfig } from '../formats/config.ts';
+import { modelFolder } from '../formats/hfFolder.ts';
+import type { OutputFile } from '../formats/outputFile.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
-import { BatchRows, makeScorePlan, MODE, Optimizer } from '../model/batch.ts';
-import { LlamaModel } from '../model/llama.ts';
+import { BatchRows, makeScorePlan, MODE } from '../model/batch.ts';
+import { Optimizer } from '../model/optimizer.ts';
+import { Transformer } from '../model/transformer.ts';
 import { BASE_TRAINING } from '../run/presets.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { makeRng } from '../tasks/rng.ts';
@@ -18,10 +20,10 @@ export async function makeDefault(
   gpu: GpuContext,
   id: 'recall-lines' | 'pointer-lines',
   report: (line: { step: number; loss: number; gradNorm: number } | { gate: Gate }) => void,
-): Promise<Map<string, Uint8Array>> {
+): Promise<OutputFile[]> {
   const task = builtinTask(id);
   const { seed, steps, batch, lr, weightDecay, matrixStd, embeddingStd } = BASE_TRAINING[id];
-  const config = parseLlamaConfig(
+  const config = parseConfig(
     JSON.stringify({
       architectures: ['LlamaForCausalLM'],
       model_type: 'llama',
@@ -37,13 +39,13 @@ export async function makeDefault(
       torch_dtype: 'float32',
     }),
   );
-  const model = new LlamaModel(gpu, config);
+  const model = await Transformer.make(gpu, config.architecture);
   const init = makeRng(seed, 101);
-  model.randomise(
+  await model.randomise(
     () => Math.sqrt(-2 * Math.log(1 - init.uniform())) * Math.cos(2 * Math.PI * init.uniform()),
     (key) => (key === 'embed' ? embeddingStd : matrixStd),
   );
-  const optimizer = new Optimizer(model);
+  const optimizer = await Optimizer.make(model);
   const trainer = await SupervisedTrainer.make(model, optimizer, { B: batch, T: task.maxTokens, W: task.window }, task.latent);
   const rng = makeRng(seed, 102);
   for (let step = 0; step < steps; step++) {
@@ -55,7 +57,7 @@ export async function makeDefault(
     }
   }
   report({ gate: await measureGate(model, task) });
-  return writeHfFolder({ config, tensors: await model.read(), tokenizerFiles: new Map() });
+  return modelFolder({ config, tensors: model.tensors(), tokenizerFiles: new Map() });
 }
 
 /** What a base must lack and what it must know for thoughts to help: nats per line, expert prefixes; see docs/log.md. */
@@ -71,7 +73,7 @@ export interface Gate {
 
 const GATE_PROGRAMS = 256;
 
-async function measureGate(model: LlamaModel, task: LineTask): Promise<Gate> {
+async function measureGate(model: Transformer, task: LineTask): Promise<Gate> {
   const programs = task.samplePrograms(makeRng(0, 103), GATE_PROGRAMS);
   const T = task.maxTokens;
   const plan = await makeScorePlan(model, { B: GATE_PROGRAMS, T, W: task.window, pinned: task.window > 0 });

@@ -1,11 +1,12 @@
 // The E-step: with pi frozen, q walks the expert programs, thinks where it wants to, and is rewarded by what pi then thinks of the expert's
 // lines. Rollout, rewards, returns, baselines, weights and the update stay on the GPU; the host reads tokens once and numbers once a step.
 // Promises: expert tokens never carry a weight. Source: arXiv 2509.25810; design in src/midtrain/elbo.ts, whose float64 code is the reference.
-import { type Tensor, readTensors, writeTensor } from '../engine/graph.ts';
+import { type Graph, type Tensor, readTensors, writeTensor } from '../engine/graph.ts';
 import { flatGrid } from '../engine/matmul.ts';
-import { ADAMW_DEFAULTS, type BatchPlan, BatchRows, type Optimizer, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
+import { type BatchInputs, type BatchPlan, BatchRows, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
-import type { LlamaModel } from '../model/llama.ts';
+import { ADAMW_DEFAULTS, type Optimizer } from '../model/optimizer.ts';
+import type { Transformer } from '../model/transformer.ts';
 import { ROLE } from '../tasks/sequence.ts';
 import { targetsOf } from '../tasks/targets.ts';
 import type { Program } from '../tasks/task.ts';
@@ -48,7 +49,7 @@ export interface EStepResult {
 }
 
 export class EStep {
-  private readonly policy: LlamaModel;
+  private readonly policy: Transformer;
   private readonly shape: EStepShape;
   private readonly latent: LatentPolicy;
   private readonly settings: ElboSettings;
@@ -63,7 +64,7 @@ export class EStep {
   private readonly piRows: BatchRows;
 
   private constructor(
-    models: { policy: LlamaModel; optimizer: Optimizer },
+    models: { policy: Transformer; optimizer: Optimizer },
     shape: EStepShape,
     latent: LatentPolicy,
     elbo: { settings: ElboSettings; logZ: number },
@@ -87,8 +88,8 @@ export class EStep {
 
   /** `policy` is q (trained), `frozen` is pi. */
   static async make(
-    policy: LlamaModel,
-    frozen: LlamaModel,
+    policy: Transformer,
+    frozen: Transformer,
     optimizer: Optimizer,
     shape: EStepShape,
     latent: LatentPolicy,
@@ -102,7 +103,7 @@ export class EStep {
     const rollout = await LatentRollout.make(policy, B, T, S, W, latent);
     const score = await makeScorePlan(frozen, { B, T, W, pinned: W > 0 });
     const t = {} as ElboTensors;
-    const train = await makeTrainPlan(policy, optimizer, { B, T, W, pinned: W > 0, bias: latent.bias }, (graph, inputs) => {
+    const lead = (graph: Graph, inputs: BatchInputs): void => {
       const u32 = (label: string, shape: number[]) => graph.input(label, shape, 'u32');
       t.scored = graph.input('scored', [R]);
       t.first = u32('line first', [N]);
@@ -131,7 +132,8 @@ export class EStep {
         args: { R },
         grid: flatGrid(R),
       });
-    });
+    };
+    const train = await makeTrainPlan(policy, optimizer, { B, T, W, pinned: W > 0, bias: latent.bias }, { lead });
     return new EStep({ policy, optimizer }, shape, latent, elbo, { rollout, score, train }, t);
   }
 

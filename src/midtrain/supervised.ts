@@ -1,15 +1,8 @@
 // Next-token prediction on sequences: the NTP baseline, the M-step on infused programs, and base training. The loss is the mean over the
 // predicted tokens of the batch. Promises: the same sequences in the same order give the same updates.
-import {
-  ADAMW_DEFAULTS,
-  type BatchPlan,
-  BatchRows,
-  type AdamWSettings,
-  type Optimizer,
-  type StepReport,
-  makeTrainPlan,
-} from '../model/batch.ts';
-import type { LlamaModel } from '../model/llama.ts';
+import { type BatchPlan, BatchRows, makeTrainPlan } from '../model/batch.ts';
+import { ADAMW_DEFAULTS, type AdamWSettings, type Optimizer, type StepReport } from '../model/optimizer.ts';
+import type { Transformer } from '../model/transformer.ts';
 import type { Sequence } from '../tasks/sequence.ts';
 import { MODE, type Targets, targetsOf } from '../tasks/targets.ts';
 import type { LatentForm } from '../tasks/task.ts';
@@ -44,7 +37,7 @@ export class SupervisedTrainer {
   }
 
   static async make(
-    model: LlamaModel,
+    model: Transformer,
     optimizer: Optimizer,
     shape: { B: number; T: number; W: number },
     form: LatentForm,

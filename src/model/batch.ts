@@ -1,9 +1,12 @@
-// Batches of sequences as the loss kernels read them, and the two plans over them: scoring (log-probabilities only) and a training step
-// (forward, backward, clip, AdamW, report). Rows: R = B T, sequences padded on the right; row i predicts token i + 1 of its sequence.
-// Refuses: sequences longer than the plan's T, ids beyond the vocabulary.
-import { type Plan, Graph, type Tensor, createState, freeState, readTensors, writeTensor } from '../engine/graph.ts';
-import { type LossRows, adamW, linearCrossEntropy } from '../engine/ops.ts';
-import { type LlamaModel, ModelError, type SequenceInputs } from './llama.ts';
+// Batches of sequences as the loss kernels read them, and the two plans over them: scoring (log-probabilities only) and training (forward and
+// backward). Rows: R = B T, sequences padded on the right or packed; row i predicts token i + 1 of its sequence.
+// Refuses: sequences longer than the plan's T, ids beyond the vocabulary, more positions than the model has.
+import { type Graph, type Plan, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
+import { type IdOrder, type LossRows, linearCrossEntropy } from '../engine/ops.ts';
+import { emitLoss } from '../engine/optimOps.ts';
+import { ModelError } from './modelError.ts';
+import type { Optimizer } from './optimizer.ts';
+import type { SequenceInputs, Transformer } from './transformer.ts';
 
 export const MODE = { full: 0, restricted: 1, binaryNo: 2, binaryYes: 3 } as const;
 export const INACTIVE = 0xffffffff;
@@ -14,8 +17,8 @@ export class BatchRows {
   readonly T: number;
   readonly ids: Uint32Array;
   readonly positions: Uint32Array;
-  readonly pinLo: Uint32Array;
-  readonly pinHi: Uint32Array;
+  /** start, end, pinLo, pinHi per row, as positions in its slot: the row's document and its pinned range. */
+  readonly spans: Uint32Array;
   /** target, mode, lo, hi per row; target INACTIVE where nothing is predicted. */
   readonly spec: Uint32Array;
   readonly weight: Float32Array;
@@ -27,8 +30,7 @@ export class BatchRows {
     this.T = T;
     this.ids = new Uint32Array(R);
     this.positions = new Uint32Array(R);
-    this.pinLo = new Uint32Array(R);
-    this.pinHi = new Uint32Array(R);
+    this.spans = new Uint32Array(4 * R);
     this.spec = new Uint32Array(4 * R);
     this.weight = new Float32Array(R);
     this.entropyWeight = new Float32Array(R);
@@ -37,12 +39,11 @@ export class BatchRows {
 
   clear(): void {
     this.ids.fill(0);
-    this.pinLo.fill(0);
-    this.pinHi.fill(0);
     this.weight.fill(0);
     this.entropyWeight.fill(0);
     for (let r = 0; r < this.B * this.T; r++) {
       this.positions[r] = r % this.T;
+      this.spans.set([0, this.T, 0, 0], 4 * r);
       this.spec.set([INACTIVE, 0, 0, 0], 4 * r);
     }
   }
@@ -51,8 +52,37 @@ export class BatchRows {
   setSequence(b: number, ids: ArrayLike<number>, pinLo?: ArrayLike<number>, pinHi?: ArrayLike<number>): void {
     if (ids.length > this.T) throw new ModelError(`A sequence has ${ids.length} tokens; this plan takes ${this.T}.`);
     this.ids.set(ids, b * this.T);
-    if (pinLo) this.pinLo.set(pinLo, b * this.T);
-    if (pinHi) this.pinHi.set(pinHi, b * this.T);
+    for (let i = 0; pinLo && pinHi && i < ids.length; i++) {
+      this.spans[4 * (b * this.T + i) + 2] = pinLo[i] as number;
+      this.spans[4 * (b * this.T + i) + 3] = pinHi[i] as number;
+    }
+  }
+
+  /**
+   * Packs documents into slot b, one after the other: each sees itself alone and counts its positions from 0. The plan must be made with
+   * `packed`. Returns where each begins in the slot.
+   */
+  setDocuments(b: number, documents: readonly ArrayLike<number>[]): number[] {
+    const total = documents.reduce((n, d) => n + d.length, 0);
+    if (total > this.T) throw new ModelError(`Documents of ${total} tokens in all were packed into one row; this plan takes ${this.T}.`);
+    const begins: number[] = [];
+    let at = 0;
+    for (const document of documents) {
+      begins.push(at);
+      for (let i = 0; i < document.length; i++) {
+        const r = b * this.T + at + i;
+        this.ids[r] = document[i] as number;
+        this.positions[r] = i;
+        this.spans.set([at, at + document.length, 0, 0], 4 * r);
+      }
+      at += document.length;
+    }
+    // what is left is a document of its own, that nothing is predicted from
+    for (let i = at; i < this.T; i++) {
+      this.positions[b * this.T + i] = i - at;
+      this.spans.set([at, this.T, 0, 0], 4 * (b * this.T + i));
+    }
+    return begins;
   }
 
   setRow(b: number, i: number, target: number, weight: number, mode = 0, lo = 0, hi = 0): void {
@@ -77,25 +107,30 @@ export class BatchRows {
 }
 
 interface Inputs extends SequenceInputs, LossRows {
-  order: { order: Tensor; starts: Tensor };
+  order: IdOrder;
+  positionOrder: IdOrder | null;
 }
 
-function makeInputs(graph: Graph, model: LlamaModel, B: number, T: number, pinned: boolean, bias: number): Inputs {
+function makeInputs(graph: Graph, model: Transformer, shape: BatchShape): Inputs {
+  const { B, T, pinned, packed = false, bias = 0 } = shape;
+  if (T > model.maxPositions)
+    throw new ModelError(`A batch of ${T} tokens per row: this model has ${model.maxPositions} positions. Lower it.`);
   const R = B * T;
   const u32 = (label: string, shape: number[]) => graph.input(label, shape, 'u32');
+  const order = (label: string): IdOrder => ({ order: u32(`${label} order`, [R]), segments: u32(`${label} segments`, [R + 1, 2]) });
   return {
     ids: u32('ids', [R]),
     positions: u32('positions', [R]),
-    pinLo: u32('pinLo', [R]),
-    pinHi: u32('pinHi', [R]),
-    order: { order: u32('order', [R]), starts: u32('starts', [model.shape.vocabulary + 1]) },
+    spans: u32('spans', [R, 4]),
+    order: order('id'),
+    positionOrder: model.architecture.learnedPositions ? order('position') : null,
     spec: u32('spec', [R, 4]),
     weight: graph.input('weight', [R]),
     entropyWeight: graph.input('entropyWeight', [R]),
     logprob: graph.input('logprob', [R]),
     entropy: graph.input('entropy', [R]),
-    ropeTable: model.ropeTable,
     pinned,
+    packed,
     bias,
   };
 }
@@ -103,21 +138,23 @@ function makeInputs(graph: Graph, model: LlamaModel, B: number, T: number, pinne
 export interface BatchShape {
   B: number;
   T: number;
-  /** Attention window in tokens, 0 = all. */
+  /** Attention window in tokens, 0 = as the model has it. */
   W: number;
   pinned: boolean;
+  /** Rows may hold several documents. */
+  packed?: boolean;
   /** Added to the logit of binary decisions (the think-rate floor of text latents). */
   bias?: number;
 }
 
 /** A compiled pass over a batch. `inputs.logprob` and `inputs.entropy` hold the rows' results after run(). */
 export class BatchPlan {
-  readonly model: LlamaModel;
+  readonly model: Transformer;
   readonly shape: BatchShape;
   readonly plan: Plan;
   readonly inputs: Inputs;
 
-  constructor(model: LlamaModel, shape: BatchShape, plan: Plan, inputs: Inputs) {
+  constructor(model: Transformer, shape: BatchShape, plan: Plan, inputs: Inputs) {
     this.model = model;
     this.shape = shape;
     this.plan = plan;
@@ -128,20 +165,26 @@ export class BatchPlan {
   write(rows: BatchRows, options: { weights?: boolean } = {}): void {
     const { gpu } = this.model;
     const { inputs } = this;
-    const V = this.model.shape.vocabulary;
+    const V = this.model.architecture.vocabulary;
     for (const id of rows.ids) if (id >= V) throw new ModelError(`Token id ${id} is beyond the vocabulary of ${V}.`);
     writeTensor(gpu, inputs.ids, rows.ids);
     writeTensor(gpu, inputs.positions, rows.positions);
-    writeTensor(gpu, inputs.pinLo, rows.pinLo);
-    writeTensor(gpu, inputs.pinHi, rows.pinHi);
+    writeTensor(gpu, inputs.spans, rows.spans);
     writeTensor(gpu, inputs.spec, rows.spec);
     if (options.weights !== false) {
       writeTensor(gpu, inputs.weight, rows.weight);
       writeTensor(gpu, inputs.entropyWeight, rows.entropyWeight);
     }
-    const { order, starts } = sortIds(rows.ids, V);
-    writeTensor(gpu, inputs.order.order, order);
-    writeTensor(gpu, inputs.order.starts, starts);
+    const sorted: [IdOrder | null, Uint32Array][] = [
+      [inputs.order, rows.ids],
+      [inputs.positionOrder, rows.positions],
+    ];
+    for (const [to, ids] of sorted) {
+      if (!to) continue;
+      const { order, segments } = sortIds(ids);
+      writeTensor(gpu, to.order, order);
+      writeTensor(gpu, to.segments, segments);
+    }
   }
 
   /** logprob (R) of each row's target and entropy (R) of its softmax, after a run. */
@@ -155,137 +198,59 @@ export class BatchPlan {
   }
 }
 
-/** Counting sort: rows in the order of their ids. */
-export function sortIds(ids: Uint32Array, V: number): { order: Uint32Array; starts: Uint32Array } {
-  const starts = new Uint32Array(V + 1);
-  for (const id of ids) starts[id + 1] = (starts[id + 1] as number) + 1;
-  for (let v = 0; v < V; v++) starts[v + 1] = (starts[v + 1] as number) + (starts[v] as number);
-  const next = starts.slice();
-  const order = new Uint32Array(ids.length);
-  ids.forEach((id, r) => {
-    order[next[id] as number] = r;
-    next[id] = (next[id] as number) + 1;
+/** Rows in the order of their ids (rows of one id in their own order), and where each distinct id begins; see IdOrder. */
+export function sortIds(ids: Uint32Array): { order: Uint32Array; segments: Uint32Array } {
+  const R = ids.length;
+  const order = Uint32Array.from({ length: R }, (_, r) => r).sort((a, b) => (ids[a] as number) - (ids[b] as number) || a - b);
+  const segments = new Uint32Array(2 * (R + 1));
+  let u = 0;
+  order.forEach((r, k) => {
+    if (k > 0 && ids[r] === ids[order[k - 1] as number]) return;
+    segments[2 * u] = ids[r] as number;
+    segments[2 * u + 1] = k;
+    u += 1;
   });
-  return { order, starts };
+  for (; u <= R; u++) segments.set([0xffffffff, R], 2 * u);
+  return { order, segments };
 }
 
-export async function makeScorePlan(model: LlamaModel, shape: BatchShape): Promise<BatchPlan> {
-  const graph = new Graph(model.gpu, 'score');
-  const inputs = makeInputs(graph, model, shape.B, shape.T, shape.pinned, shape.bias ?? 0);
-  const hidden = model.forward(graph, { ...inputs, order: null }, shape.B, shape.T, shape.W);
-  linearCrossEntropy(graph, hidden, model.head, inputs, false);
-  return new BatchPlan(model, shape, await graph.compile(), inputs);
+export async function makeScorePlan(model: Transformer, shape: BatchShape): Promise<BatchPlan> {
+  const { plan, value } = await tracePlan(model.gpu, 'score', (graph) => {
+    const inputs = makeInputs(graph, model, shape);
+    const hidden = model.forward(graph, { ...inputs, order: null, positionOrder: null }, shape.B, shape.T, shape.W);
+    linearCrossEntropy(graph, hidden, model.head, inputs, false);
+    return inputs;
+  });
+  return new BatchPlan(model, shape, plan, value);
 }
 
-export interface StepReport {
-  step: number;
-  /** -sum weight logprob, nats. */
-  loss: number;
-  gradNorm: number;
+export interface TrainOptions {
+  /** Add to the gradients that are there: one of several micro-batches of a step. */
+  accumulate?: boolean;
+  /** Recompute each block's activations in the backward pass instead of keeping them. */
+  checkpoint?: boolean;
+  /** Its dispatches come first (the E-step's weights). */
+  lead?: (graph: Graph, inputs: Inputs) => void;
 }
 
-export interface AdamWSettings {
-  lr: number;
-  beta1: number;
-  beta2: number;
-  eps: number;
-  weightDecay: number;
-  /** Global norm that gradients are clipped to, 0 = off. */
-  clip: number;
-}
-export const ADAMW_DEFAULTS: AdamWSettings = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, clip: 1 };
-
-const RING = 64;
-
-/** AdamW state of one model: gradients, moments, step count. Several training plans may share it. */
-export class Optimizer {
-  readonly model: LlamaModel;
-  readonly gradients: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
-  readonly hyper: Tensor;
-  readonly norm: Tensor;
-  readonly ring: Tensor;
-  private steps = 0;
-  private reported = 0;
-
-  constructor(model: LlamaModel) {
-    const { gpu } = model;
-    const N = model.arena.shape;
-    this.model = model;
-    this.gradients = createState(gpu, 'gradients', N);
-    this.m = createState(gpu, 'moment 1', N);
-    this.v = createState(gpu, 'moment 2', N);
-    this.hyper = createState(gpu, 'hyper', [9]);
-    this.norm = createState(gpu, 'norm', [2]);
-    this.ring = createState(gpu, 'ring', [RING, 4]);
-  }
-
-  /** Forgets the moments and starts counting steps anew. */
-  reset(): void {
-    const encoder = this.model.gpu.device.createCommandEncoder();
-    for (const t of [this.m, this.v]) encoder.clearBuffer(t.buffer as GPUBuffer);
-    this.model.gpu.device.queue.submit([encoder.finish()]);
-    this.steps = 0;
-    this.reported = 0;
-  }
-
-  /** Runs one step of a training plan whose batch has been written. Does not wait. */
-  step(plan: BatchPlan, settings: AdamWSettings): void {
-    const t = this.steps + 1;
-    const { lr, beta1, beta2, eps, weightDecay, clip } = settings;
-    const values = [lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** t, 1 - beta2 ** t, clip, this.steps % RING];
-    writeTensor(this.model.gpu, this.hyper, Float32Array.from(values));
-    plan.plan.run();
-    this.steps = t;
-  }
-
-  /** Waits and returns the reports of the steps since the last call (call at least every 64 steps). */
-  async reports(): Promise<StepReport[]> {
-    if (this.steps - this.reported > RING)
-      throw new ModelError(`${this.steps - this.reported} steps were not read; the ring holds ${RING}.`);
-    const [ring] = await readTensors(this.model.gpu, [this.ring]);
-    const out: StepReport[] = [];
-    for (; this.reported < this.steps; this.reported++) {
-      const at = (this.reported % RING) * 4;
-      out.push({ step: this.reported + 1, loss: (ring as Float32Array)[at] as number, gradNorm: (ring as Float32Array)[at + 2] as number });
-    }
-    return out;
-  }
-
-  destroy(): void {
-    for (const t of [this.gradients, this.m, this.v, this.hyper, this.norm, this.ring]) freeState(this.model.gpu, t);
-  }
-}
-
-/** Forward, backward and update over a batch. With `lead`, its dispatches come first (the E-step's weights). */
+/** Forward and backward over a batch into the optimiser's gradients; Optimizer.step() or accumulate() and update() run it. */
 export async function makeTrainPlan(
-  model: LlamaModel,
+  model: Transformer,
   optimizer: Optimizer,
   shape: BatchShape,
-  lead?: (graph: Graph, inputs: Inputs) => void,
+  options: TrainOptions = {},
 ): Promise<BatchPlan> {
-  const graph = new Graph(model.gpu, 'train');
-  const inputs = makeInputs(graph, model, shape.B, shape.T, shape.pinned, shape.bias ?? 0);
-  lead?.(graph, inputs);
-  model.bindGradients(graph, optimizer.gradients);
-  const hidden = model.forward(graph, inputs, shape.B, shape.T, shape.W);
-  linearCrossEntropy(graph, hidden, model.head, inputs, true);
-  graph.backward();
-  adamW(
-    graph,
-    {
-      parameters: model.arena,
-      gradients: optimizer.gradients,
-      m: optimizer.m,
-      v: optimizer.v,
-      hyper: optimizer.hyper,
-      norm: optimizer.norm,
-      ring: optimizer.ring,
-    },
-    inputs,
-  );
-  return new BatchPlan(model, shape, await graph.compile(), inputs);
+  const { plan, value } = await tracePlan(model.gpu, 'train', (graph) => {
+    const inputs = makeInputs(graph, model, shape);
+    options.lead?.(graph, inputs);
+    model.bindGradients(graph, optimizer.gradients, options.accumulate ?? false);
+    const hidden = model.forward(graph, inputs, shape.B, shape.T, shape.W, { train: true, checkpoint: options.checkpoint ?? false });
+    linearCrossEntropy(graph, hidden, model.head, inputs, true);
+    graph.backward();
+    emitLoss(graph, inputs, optimizer.loss);
+    return inputs;
+  });
+  return new BatchPlan(model, shape, plan, value);
 }
 
 export type { Inputs as BatchInputs };

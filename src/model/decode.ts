@@ -2,52 +2,45 @@
 // between steps. Two samplers on the same step: free text (Generator) and the latent policy with its scripts (LatentRollout).
 // Refuses: rows longer than the cache.
 import { type Plan, Graph, type Tensor, asUints, createState, freeState, readTensors, viewState, writeTensor } from '../engine/graph.ts';
-import { emitMatmul, flatGrid } from '../engine/matmul.ts';
-import { chunkRows, lanes, logitStride, rowGrid } from '../engine/ops.ts';
+import { cachedAttention } from '../engine/attention.ts';
+import { chunkRows, emitLogits, logitStride } from '../engine/ops.ts';
+import { lanes, rowGrid } from '../engine/rowGrid.ts';
 import type { LatentForm } from '../tasks/task.ts';
-import { type LlamaModel, ModelError } from './llama.ts';
+import { ModelError } from './modelError.ts';
+import type { Transformer } from './transformer.ts';
 
 interface DecodeState {
   position: Tensor; // (B) u32
   current: Tensor; // (B) u32
-  pinLo: Tensor;
-  pinHi: Tensor;
+  pins: Tensor; // (B, 2) u32
 }
 
 /** One token of every row: embeds `current`, attends over the caches at `position`; the sampler sees the logits in chunks of rows. */
 function traceStep(
   graph: Graph,
-  model: LlamaModel,
+  model: Transformer,
   B: number,
   T: number,
   W: number,
   state: DecodeState,
   sample: (logits: Tensor, rows: number, firstRow: number, ld: number) => void,
 ): void {
-  const { heads: H, kvHeads: K, headDim: D, hidden: C, vocabulary: V } = model.shape;
-  const P = model.ropeTable.shape[0] as number;
-  const slices = Math.ceil(D / 16);
-  const hidden = model.blocksForward(graph, state.current, null, (qkv, layer) => {
+  const { heads: H, kvHeads: K, headDim: D, vocabulary: V, attentionScale: scale } = model.architecture;
+  const inputs = { ids: state.current, positions: state.position, order: null, positionOrder: null };
+  const slots = graph.input('slots', [B], 'u32');
+  writeTensor(graph.gpu, slots, Uint32Array.from({ length: B }, (_, b) => b));
+  const hidden = model.hidden(graph, inputs, (qkv, layer) => {
     const cache = graph.input(`cache ${layer}`, [B, T, 2, K, D]);
-    graph.dispatch('attention/cache_write', [state.position, model.ropeTable, qkv, cache], {
-      args: { B, T, H, K, D, P },
-      grid: flatGrid((B * (H + 2 * K) * D) / 2),
-    });
-    const o = graph.temp('attention', [B, H * D]);
-    graph.dispatch('attention/decode', [qkv, cache, state.position, state.pinLo, state.pinHi, o], {
-      overrides: { D4: D / 4 },
-      args: { B, T, H, K, W, scale: 1 / Math.sqrt(D) },
-      grid: Math.ceil((B * H * slices) / 64),
-      cost: 2 * B * H * (W > 0 ? Math.min(W, T) : T) * D,
-    });
-    return o;
+    const shape = { R: B, S: B, T, H, K, D, W: model.windowOf(layer, W), scale };
+    const rows = { slots, positions: state.position, pins: state.pins, pinned: W > 0 };
+    return cachedAttention(graph, qkv, cache, shape, rows, model.ropeOf(layer));
   });
   const ld = logitStride(V);
   const chunk = chunkRows(B, V);
   for (let firstRow = 0; firstRow < B; firstRow += chunk) {
     const rows = Math.min(chunk, B - firstRow);
     const logits = graph.temp('logits', [rows, ld]);
-    emitMatmul(graph, 'nt', hidden, model.head, logits, { M: rows, N: V, K: C, lda: C, ldb: C, ldy: ld, aOffset: firstRow * C });
+    emitLogits(graph, hidden, model.head, logits, { rows, firstRow, ld });
     sample(logits, rows, firstRow, ld);
   }
 }
@@ -74,7 +67,7 @@ export interface Generated {
 
 /** Free generation for up to B rows of at most T tokens. */
 export class Generator {
-  private readonly model: LlamaModel;
+  private readonly model: Transformer;
   readonly B: number;
   readonly T: number;
   private readonly plan: Plan;
@@ -85,14 +78,13 @@ export class Generator {
   private readonly ids: Tensor;
   private readonly logprob: Tensor;
 
-  private constructor(model: LlamaModel, B: number, T: number, plan: Plan, tensors: Tensor[]) {
+  private constructor(model: Transformer, B: number, T: number, plan: Plan, tensors: Tensor[]) {
     this.model = model;
     this.B = B;
     this.T = T;
     this.plan = plan;
     this.owned = tensors;
-    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [
-      Tensor,
+    const [position, current, pins, settings, promptLength, ids, logprob] = tensors as [
       Tensor,
       Tensor,
       Tensor,
@@ -101,7 +93,7 @@ export class Generator {
       Tensor,
       Tensor,
     ];
-    this.state = { position, current, pinLo, pinHi };
+    this.state = { position, current, pins };
     this.settings = settings;
     this.promptLength = promptLength;
     this.ids = ids;
@@ -109,21 +101,19 @@ export class Generator {
   }
 
   /** `filter` compiles top-k and top-p in; leave it out for plain temperature sampling. */
-  static async make(model: LlamaModel, B: number, T: number, filter: boolean): Promise<Generator> {
+  static async make(model: Transformer, B: number, T: number, filter: boolean): Promise<Generator> {
     const { gpu } = model;
     const u32 = (label: string, shape: number[]) => createState(gpu, label, shape, 'u32');
     const tensors = [
       u32('position', [B]),
       u32('current', [B]),
-      u32('pinLo', [B]),
-      u32('pinHi', [B]),
+      u32('pins', [B, 2]),
       u32('settings', [8]),
       u32('prompt length', [B]),
       u32('ids', [B, T]),
       createState(gpu, 'logprob', [B, T]),
     ];
-    const [position, current, pinLo, pinHi, settings, promptLength, ids, logprob] = tensors as [
-      Tensor,
+    const [position, current, pins, settings, promptLength, ids, logprob] = tensors as [
       Tensor,
       Tensor,
       Tensor,
@@ -133,9 +123,9 @@ export class Generator {
       Tensor,
     ];
     const graph = new Graph(gpu, 'generate');
-    const V = model.shape.vocabulary;
+    const V = model.architecture.vocabulary;
     const LANES = lanes(graph, V);
-    traceStep(graph, model, B, T, 0, { position, current, pinLo, pinHi }, (logits, rows, firstRow, ld) =>
+    traceStep(graph, model, B, T, 0, { position, current, pins }, (logits, rows, firstRow, ld) =>
       graph.dispatch('sample/token', [logits, settings, promptLength, position, current, ids, logprob], {
         overrides: { LANES, FILTER: filter ? 1 : 0 },
         args: { rows, firstRow, V, ld, T },
@@ -162,8 +152,8 @@ export class Generator {
       throw new ModelError(`Prompt of ${longest} and ${options.maxTokens} new tokens exceed the context of ${T}. Shorten one of them.`);
     for (const p of prompts)
       for (const id of p)
-        if (!(id >= 0 && id < this.model.shape.vocabulary))
-          throw new ModelError(`Token id ${id} is beyond the vocabulary of ${this.model.shape.vocabulary}.`);
+        if (!(id >= 0 && id < this.model.architecture.vocabulary))
+          throw new ModelError(`Token id ${id} is beyond the vocabulary of ${this.model.architecture.vocabulary}.`);
     const ids = new Uint32Array(B * T);
     const lengths = new Uint32Array(B).fill(1);
     prompts.forEach((p, b) => {
@@ -249,7 +239,7 @@ export interface LatentPolicy {
 
 /** Rollouts of the latent policy: B rows of at most T tokens, scripts of at most S tokens, window W. */
 export class LatentRollout {
-  private readonly model: LlamaModel;
+  private readonly model: Transformer;
   readonly B: number;
   readonly T: number;
   readonly S: number;
@@ -264,7 +254,7 @@ export class LatentRollout {
   private readonly record: Tensor;
 
   private constructor(
-    model: LlamaModel,
+    model: Transformer,
     B: number,
     T: number,
     S: number,
@@ -288,7 +278,7 @@ export class LatentRollout {
     this.record = t.record;
   }
 
-  static async make(model: LlamaModel, B: number, T: number, S: number, W: number, policy: LatentPolicy): Promise<LatentRollout> {
+  static async make(model: Transformer, B: number, T: number, S: number, W: number, policy: LatentPolicy): Promise<LatentRollout> {
     const { gpu } = model;
     const stride = Math.ceil(B / 64) * 64;
     const u32 = (label: string, shape: number[]) => createState(gpu, label, shape, 'u32');
@@ -302,7 +292,7 @@ export class LatentRollout {
     };
     const row = (i: number, label: string): Tensor => viewState(tensors.state, label, i * stride, [B]);
     const graph = new Graph(gpu, 'rollout');
-    const V = model.shape.vocabulary;
+    const V = model.architecture.vocabulary;
     const LANES = lanes(graph, V);
     traceStep(
       graph,
@@ -310,7 +300,7 @@ export class LatentRollout {
       B,
       T,
       W,
-      { position: row(0, 'position'), current: row(1, 'current'), pinLo: row(2, 'pinLo'), pinHi: row(3, 'pinHi') },
+      { position: row(0, 'position'), current: row(1, 'current'), pins: viewState(tensors.state, 'pins', 2 * stride, [B, 2]) },
       (logits, rows, firstRow, ld) =>
         graph.dispatch(
           'latent/policy_sampler',
@@ -391,7 +381,7 @@ export class LatentRollout {
             0xffffffff,
             form.think,
             0,
-            this.model.shape.vocabulary,
+            this.model.architecture.vocabulary,
             form.contentEnd,
             form.maxLatentTokens,
             symbolLo,

@@ -1,9 +1,10 @@
 // RLVR with the Dr. GRPO objective: rollouts of the latent policy, verdicts of the task, one on-policy update. Decisions, thoughts and sampled
 // line tokens carry the rollout's advantage; what the environment wrote carries none.
 // Promises: groups without spread change nothing; the sampler's log-probabilities are compared with the trainer's every step.
-import { ADAMW_DEFAULTS, type BatchPlan, BatchRows, type Optimizer, makeTrainPlan } from '../model/batch.ts';
+import { type BatchPlan, BatchRows, makeTrainPlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
-import type { LlamaModel } from '../model/llama.ts';
+import { ADAMW_DEFAULTS, type Optimizer } from '../model/optimizer.ts';
+import type { Transformer } from '../model/transformer.ts';
 import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
 import { setTargets } from '../midtrain/supervised.ts';
 import { targetsOf } from '../tasks/targets.ts';
@@ -51,7 +52,7 @@ export class RlvrTrainer {
     this.rows = new BatchRows(shape.prompts * shape.group, shape.T);
   }
 
-  static async make(model: LlamaModel, optimizer: Optimizer, shape: RlvrShape, latent: LatentPolicy): Promise<RlvrTrainer> {
+  static async make(model: Transformer, optimizer: Optimizer, shape: RlvrShape, latent: LatentPolicy): Promise<RlvrTrainer> {
     const B = shape.prompts * shape.group;
     const rollout = await LatentRollout.make(model, B, shape.T, shape.S, shape.W, latent);
     const train = await makeTrainPlan(model, optimizer, { B, T: shape.T, W: shape.W, pinned: shape.W > 0, bias: latent.bias });

@@ -3,7 +3,7 @@
 import type { DroppedModel } from '../formats/dropped.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Generator } from '../model/decode.ts';
-import { ModelError } from '../model/llama.ts';
+import { ModelError } from '../model/modelError.ts';
 import { loadFolder } from './session.ts';
 
 export interface TextRequest {
@@ -35,9 +35,9 @@ export async function generateText(
   else if (tokenizer) ids = tokenizer.encode(request.prompt.text, { addBos: true });
   else throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
   const need = ids.length + request.maxTokens;
-  if (need > config.maxPositions)
+  if (need > config.architecture.maxPositions)
     throw new ModelError(
-      `A prompt of ${ids.length} tokens and ${request.maxTokens} new ones exceed the context of ${config.maxPositions}. Shorten one of them.`,
+      `A prompt of ${ids.length} tokens and ${request.maxTokens} new ones exceed the context of ${config.architecture.maxPositions}. Shorten one of them.`,
     );
   const model = await loadFolder(gpu, folder);
   let generator: Generator | null = null;

@@ -8,12 +8,14 @@ import { elboSettings } from '../midtrain/elbo.ts';
 import { EStep } from '../midtrain/eStep.ts';
 import type { LatentTrace } from '../midtrain/rollouts.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
-import { Optimizer } from '../model/batch.ts';
 import type { LatentPolicy } from '../model/decode.ts';
-import { LlamaModel, type LlamaShape, type NamedTensor } from '../model/llama.ts';
+import { Optimizer } from '../model/optimizer.ts';
+import { parameterCount, Transformer } from '../model/transformer.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
 import { Evaluator, type Evaluation } from '../evaluate/evaluator.ts';
 import type { GpuContext } from '../gpu/context.ts';
+import type { Architecture } from '../formats/architecture.ts';
+import type { NamedTensor } from '../formats/safetensors.ts';
 import { buildSequence, type Sequence } from '../tasks/sequence.ts';
 import { makeRng } from '../tasks/rng.ts';
 import type { Program, Rng } from '../tasks/task.ts';
@@ -29,9 +31,9 @@ export const VERSION = '0.1.0';
 export interface RunInputs {
   gpu: GpuContext;
   recipe: Recipe;
-  shape: LlamaShape;
+  architecture: Architecture;
   /** The base model's tensors. */
-  load(model: LlamaModel): Promise<void>;
+  load(model: Transformer): Promise<void>;
   corpus: Corpus;
   emit(event: RunEvent): void;
   control: RunControl;
@@ -53,22 +55,24 @@ const EXPLAINED = 8;
 
 /** Runs a recipe to its end. Never throws for what happens in the run: the summary says how it ended. */
 export async function runRecipe(inputs: RunInputs): Promise<RunOutcome> {
-  const run = new Run(inputs);
-  return run.all();
+  return new Run(inputs).all();
 }
 
 class Run {
   private readonly i: RunInputs;
-  private readonly base: LlamaModel;
-  private readonly policy: LlamaModel;
-  private readonly optimizer: Optimizer;
+  /** Set before the stages begin. */
+  private base!: Transformer;
+  private policy!: Transformer;
+  private optimizer!: Optimizer;
+  private readonly models: { destroy(): void }[] = [];
   private readonly started = performance.now();
   private readonly results: ArmResult[] = [];
-  private readonly arms = new Map<Arm, LlamaModel>();
+  private readonly arms = new Map<Arm, Transformer>();
   private readonly stages: PlannedStage[];
   private current: PlannedStage | null = null;
   private doneCost = 0;
   private readonly totalCost: number;
+  private readonly parameters: number;
   private tokens = 0;
   private lastProgress = 0;
   private infused: LatentTrace[] = [];
@@ -79,11 +83,9 @@ class Run {
 
   constructor(inputs: RunInputs) {
     this.i = inputs;
-    const { gpu, shape, recipe, corpus } = inputs;
-    this.base = new LlamaModel(gpu, shape);
-    this.policy = new LlamaModel(gpu, shape);
-    this.optimizer = new Optimizer(this.policy);
-    this.stages = planStages(recipe, corpus, this.base.parameterCount);
+    const { recipe, corpus } = inputs;
+    this.parameters = parameterCount(inputs.architecture);
+    this.stages = planStages(recipe, corpus, this.parameters);
     this.totalCost = this.stages.reduce((n, s) => n + s.cost, 0);
     this.evaluationRows = Math.min(corpus.verify ? 256 : 32, recipe.evaluate.prompts * (corpus.verify ? recipe.evaluate.samples : 1));
   }
@@ -97,7 +99,7 @@ class Run {
       adapter: gpu.report,
       version: VERSION,
       startedAt: new Date().toISOString(),
-      parameters: this.base.parameterCount,
+      parameters: this.parameters,
       stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
     });
     for (const message of corpus.notices) this.i.emit({ type: 'notice', level: 'info', message });
@@ -110,6 +112,10 @@ class Run {
         level: 'info',
         message: `Matmul kernels chosen by measuring: ${[...variants].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.`,
       });
+      this.base = await this.model();
+      this.policy = await this.model();
+      this.optimizer = await Optimizer.make(this.policy);
+      this.models.push(this.optimizer);
       await this.i.load(this.base);
       await this.work();
     } catch (e) {
@@ -128,7 +134,7 @@ class Run {
     const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
     const arms = new Map<Arm, NamedTensor[]>();
     try {
-      for (const [arm, model] of this.arms) arms.set(arm, await model.read());
+      for (const [arm, model] of this.arms) arms.set(arm, await model.readAll());
     } catch {
       // the device is gone; the log and the results stay
     }
@@ -141,7 +147,7 @@ class Run {
     const { recipe, corpus } = this.i;
     const has = (arm: Arm): boolean => recipe.arms.includes(arm);
     if (has('base')) {
-      this.keep('base', this.base);
+      await this.keep('base', this.base);
       await this.evaluate('base', 'before');
     }
     if (has('ntp')) {
@@ -175,9 +181,16 @@ class Run {
     return { form, symbolLo, symbolHi, bias };
   }
 
-  private keep(arm: Arm, from: LlamaModel): void {
-    const model = this.arms.get(arm) ?? new LlamaModel(this.i.gpu, this.i.shape);
-    model.copyFrom(from);
+  /** A model of its own, freed at the end of the run. */
+  private async model(): Promise<Transformer> {
+    const model = await Transformer.make(this.i.gpu, this.i.architecture);
+    this.models.push(model);
+    return model;
+  }
+
+  private async keep(arm: Arm, weights: Transformer): Promise<void> {
+    const model = this.arms.get(arm) ?? (await this.model());
+    model.copyFrom(weights);
     this.arms.set(arm, model);
   }
 
@@ -244,7 +257,7 @@ class Run {
     const ref: StageRef = { stage: 'evaluate', arm, phase };
     await this.inStage(ref, async (report) => {
       const evaluator = await this.evaluatorOf();
-      this.policy.copyFrom(this.arms.get(arm) as LlamaModel);
+      this.policy.copyFrom(this.arms.get(arm) as Transformer);
       const programs = corpus.heldOut(recipe.evaluate.prompts);
       const seed = recipe.seed;
       const likelihood: Evaluation = await evaluator.likelihood(programs, seed);
@@ -328,13 +341,13 @@ class Run {
     await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, (count) =>
       Array.from({ length: count }, () => pool[rng.int(pool.length)] as Sequence),
     );
-    this.keep('ntp', this.policy);
+    await this.keep('ntp', this.policy);
   }
 
   private async ra3(): Promise<void> {
-    const { recipe, gpu, shape } = this.i;
+    const { recipe, gpu, architecture } = this.i;
     const { ra3 } = recipe;
-    const pi = new LlamaModel(gpu, shape);
+    const pi = await Transformer.make(gpu, architecture);
     try {
       pi.copyFrom(this.base);
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
@@ -350,7 +363,7 @@ class Run {
         pi.copyFrom(this.policy);
         await this.showTraces({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps);
       }
-      this.keep('ra3', pi);
+      await this.keep('ra3', pi);
     } finally {
       pi.destroy();
     }
@@ -368,10 +381,10 @@ class Run {
     return corpus.train(this.rng('infuse', iteration), recipe.ra3.infuse).map((p) => this.plain(p));
   }
 
-  private async eStepAndInfuse(pi: LlamaModel, iteration: number): Promise<LatentTrace[]> {
-    const { recipe, corpus, shape } = this.i;
+  private async eStepAndInfuse(pi: Transformer, iteration: number): Promise<LatentTrace[]> {
+    const { recipe, corpus, architecture } = this.i;
     const { ra3, seed } = recipe;
-    const logZ = logLatents(corpus.form, shape.vocabulary);
+    const logZ = logLatents(corpus.form, architecture.vocabulary);
     const eShape = { P: ra3.programs, G: ra3.group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window, L: corpus.maxLines };
     const elbo = { settings: elboSettings(ra3, logZ), logZ };
     const bias = await this.thinkBias(pi, iteration);
@@ -416,7 +429,7 @@ class Run {
   }
 
   /** For text latents: the logit bias that lifts the mean think rate under pi to the recipe's floor (0 when it is there already). */
-  private async thinkBias(pi: LlamaModel, iteration: number): Promise<number> {
+  private async thinkBias(pi: Transformer, iteration: number): Promise<number> {
     const { recipe, corpus } = this.i;
     const { thinkFloor } = recipe.ra3;
     if (corpus.form.kind !== 'text' || thinkFloor === 0) return 0;
@@ -481,7 +494,7 @@ class Run {
           await report(step + 1);
         }
       });
-      this.keep(arm, this.policy);
+      await this.keep(arm, this.policy);
     } finally {
       trainer.destroy();
     }
@@ -503,8 +516,7 @@ class Run {
   private destroy(): void {
     this.evaluator?.destroy();
     this.explainer?.destroy();
-    this.optimizer.destroy();
-    for (const model of [this.base, this.policy, ...this.arms.values()]) model.destroy();
+    for (const model of this.models) model.destroy();
   }
 }
 

@@ -1,12 +1,14 @@
 // What the page's worker and the command line share: a model and a dataset that were given, one run at a time, and what comes out of it: the
 // log, the arms as Hugging Face folders, the bundle. Refuses a second run while one goes on.
 import type { DroppedModel } from '../formats/dropped.ts';
-import { parseLlamaConfig } from '../formats/config.ts';
+import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
-import { writeHfFolder } from '../formats/hfFolder.ts';
-import { readSafetensors } from '../formats/safetensors.ts';
+import { heldWeights } from '../formats/heldWeights.ts';
+import { modelFolder } from '../formats/hfFolder.ts';
+import { collect, type OutputFile } from '../formats/outputFile.ts';
+import { type NamedTensor, readSafetensors } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { LlamaModel, type NamedTensor } from '../model/llama.ts';
+import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import { RunControl } from './control.ts';
 import { type Dataset, makeCorpus } from './corpus.ts';
 import type { RunEvent, RunSummary } from './events.ts';
@@ -20,21 +22,21 @@ export interface EmbeddedFiles {
 }
 
 export async function embeddedModel(files: EmbeddedFiles): Promise<DroppedModel> {
-  const config = parseLlamaConfig(files.config);
+  const config = parseConfig(files.config);
   return {
     name: 'embedded',
     config,
-    safetensors: await readSafetensors(fromBytes('model.safetensors', files.weights)),
+    weights: await readSafetensors(fromBytes('model.safetensors', files.weights)),
     tokenizer: null,
     tokenizerFiles: new Map(),
   };
 }
 
 /** Loads a folder's weights into a new model on the GPU. Throws when they do not fit config.json. */
-export async function loadFolder(gpu: GpuContext, folder: DroppedModel): Promise<LlamaModel> {
-  const model = await gpu.guarded(folder.name, () => new LlamaModel(gpu, folder.config));
+export async function loadFolder(gpu: GpuContext, folder: DroppedModel, options: TransformerOptions = {}): Promise<Transformer> {
+  const model = await Transformer.make(gpu, folder.config.architecture, options);
   try {
-    await model.load(folder.safetensors.tensors, (name) => folder.safetensors.readFloat32(name));
+    await model.load(folder.weights);
   } catch (e) {
     model.destroy();
     throw e;
@@ -85,10 +87,10 @@ export class Session {
     try {
       const folder =
         recipe.model === 'dropped' ? (this.model as DroppedModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
-      const corpus = makeCorpus(recipe, folder.config.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
-      if (corpus.maxTokens > folder.config.maxPositions)
+      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
+      if (corpus.maxTokens > folder.config.architecture.maxPositions)
         throw new RecipeError(
-          `The task needs ${corpus.maxTokens} positions; the model has ${folder.config.maxPositions}. Lower maxTokens.`,
+          `The task needs ${corpus.maxTokens} positions; the model has ${folder.config.architecture.maxPositions}. Lower maxTokens.`,
         );
       this.events = [];
       this.arms = new Map();
@@ -97,8 +99,8 @@ export class Session {
       const { summary, arms, infused } = await runRecipe({
         gpu: this.gpu,
         recipe,
-        shape: folder.config,
-        load: (model) => model.load(folder.safetensors.tensors, (name) => folder.safetensors.readFloat32(name)),
+        architecture: folder.config.architecture,
+        load: (model) => model.load(folder.weights),
         corpus,
         control,
         emit: (event) => {
@@ -127,23 +129,30 @@ export class Session {
     }
   }
 
-  /** A trained arm as a Hugging Face folder. */
-  exportModel(arm: Arm): Map<string, Uint8Array> {
-    const tensors = this.arms.get(arm);
-    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
-    return writeHfFolder({ config: this.from.config, tensors, tokenizerFiles: this.from.tokenizerFiles });
+  /** A trained arm's files as a Hugging Face folder. */
+  exportModel(arm: Arm): OutputFile[] {
+    const { tensors, from } = this.trainedTensors(arm);
+    return modelFolder({
+      config: from.config,
+      tensors: tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data })),
+      tokenizerFiles: from.tokenizerFiles,
+    });
   }
 
   /** A trained arm as a folder that can be loaded again. */
-  async trained(arm: Arm): Promise<DroppedModel> {
-    const files = this.exportModel(arm);
-    const { from } = this;
-    const weights = files.get('model.safetensors') as Uint8Array;
-    return { ...(from as DroppedModel), name: arm, safetensors: await readSafetensors(fromBytes('model.safetensors', weights)) };
+  trained(arm: Arm): DroppedModel {
+    const { tensors, from } = this.trainedTensors(arm);
+    return { ...from, name: arm, weights: heldWeights(tensors) };
+  }
+
+  private trainedTensors(arm: Arm): { tensors: NamedTensor[]; from: DroppedModel } {
+    const tensors = this.arms.get(arm);
+    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
+    return { tensors, from: this.from };
   }
 
   /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
-  bundleFiles(): Record<string, Uint8Array | string> {
+  async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
     if (!this.recipe) throw new RecipeError('Nothing has run yet, so there is no bundle.');
     const end = this.events.at(-1);
     const files: Record<string, Uint8Array | string> = {
@@ -153,7 +162,7 @@ export class Session {
       'traces.jsonl': this.traces ? `${this.traces}\n` : '',
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
     };
-    for (const arm of this.arms.keys()) for (const [name, bytes] of this.exportModel(arm)) files[`model/${arm}/${name}`] = bytes;
+    for (const arm of this.arms.keys()) for (const file of this.exportModel(arm)) files[`model/${arm}/${file.name}`] = await collect(file);
     return files;
   }
 }

@@ -2,6 +2,7 @@
 // Promises: every call settles with a value or with one clear error; events arrive in order. Refuses runs while one goes on.
 import * as Comlink from 'comlink';
 import { tuneMatmul } from '../engine/matmul.ts';
+import { collect } from '../formats/outputFile.ts';
 import { recognise } from '../formats/dropped.ts';
 import { fromBlob } from '../formats/byteSource.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
@@ -144,11 +145,12 @@ const api: LabApi = {
   }),
 
   exportModel: plain(async (arm) => {
-    const folder = (await sessionOf()).exportModel(arm);
-    return Object.fromEntries(folder);
+    const files: Record<string, Uint8Array> = {};
+    for (const file of (await sessionOf()).exportModel(arm)) files[file.name] = await collect(file);
+    return files;
   }),
 
-  exportBundle: plain(async () => writeBundle((await sessionOf()).bundleFiles())),
+  exportBundle: plain(async () => writeBundle(await (await sessionOf()).bundleFiles())),
 };
 
 Comlink.expose(api);

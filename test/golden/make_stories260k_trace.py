@@ -5,7 +5,7 @@ Run from the repository root: python test/golden/make_stories260k_trace.py ../sh
 The data are 24 lines of 24 to 64 token ids, sampled once from the model itself (temperature 1, torch seed 1, first id 1); the ids stand in the
 file and are what counts. Conventions: nothing is added to a line; ids[i] is predicted from ids[0..i] without ids[i], so a line of n ids has n - 1
 predicted tokens; loss = sum of -log p over all predicted tokens of the batch / their number, padding excluded. Step s (from 0) takes the lines
-(s * batch + j) mod 24, j < batch. AdamW on every parameter (norms and the tied embedding included), constant learning rate; gradNorm is the global
+(s * batch + j) mod 24, j < batch. AdamW with weight decay on matrices (the tied embedding included) and none on norms, constant learning rate; gradNorm is the global
 L2 norm before clipping; loss and gradNorm belong to the parameters before the update. lossAfter is the loss on lines 0..3 after the last update."""
 import json
 import random
@@ -50,7 +50,10 @@ def batch_loss(model, lines):
 
 def trace(directory, lines, batch, lr, weight_decay, clip):
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=weight_decay)
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    others = [p for p in model.parameters() if p.dim() != 2]
+    groups = [{'params': matrices, 'weight_decay': weight_decay}, {'params': others, 'weight_decay': 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8)
     steps = []
     for step in range(STEPS):
         loss = batch_loss(model, [lines[(step * batch + j) % LINES] for j in range(batch)])

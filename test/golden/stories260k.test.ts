@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../../scripts/paths.mjs';
 import { fromBytes } from '../../src/formats/byteSource.ts';
-import { parseLlamaConfig } from '../../src/formats/config.ts';
+import { parseConfig } from '../../src/formats/config.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { type GpuContext, openGpu } from '../../src/gpu/context.ts';
 import { openNodeGpu } from '../../src/headless/adapter.ts';
-import { ADAMW_DEFAULTS, BatchRows, makeScorePlan, makeTrainPlan, Optimizer } from '../../src/model/batch.ts';
-import { LlamaModel } from '../../src/model/llama.ts';
+import { BatchRows, makeScorePlan, makeTrainPlan } from '../../src/model/batch.ts';
+import { ADAMW_DEFAULTS, Optimizer } from '../../src/model/optimizer.ts';
+import { Transformer } from '../../src/model/transformer.ts';
 
 interface Trace {
   batch: number;
@@ -42,11 +43,11 @@ describe.skipIf(!isThere)('stories260K', () => {
   });
   afterAll(() => gpu?.destroy());
 
-  async function loadModel(): Promise<LlamaModel> {
-    const config = parseLlamaConfig(readFileSync(join(MODEL, 'config.json'), 'utf8'));
+  async function loadModel(): Promise<Transformer> {
+    const config = parseConfig(readFileSync(join(MODEL, 'config.json'), 'utf8'));
     const file = await readSafetensors(fromBytes('model.safetensors', new Uint8Array(readFileSync(join(MODEL, 'model.safetensors')))));
-    const model = new LlamaModel(gpu, config);
-    await model.load(file.tensors, (name) => file.readFloat32(name));
+    const model = await Transformer.make(gpu, config.architecture);
+    await model.load(file);
     return model;
   }
   function batchOf(lines: number[][], T: number): BatchRows {
@@ -81,7 +82,7 @@ describe.skipIf(!isThere)('stories260K', () => {
     'follows ten AdamW steps to 1e-4: $name',
     async ({ trace }) => {
       const model = await loadModel();
-      const optimizer = new Optimizer(model);
+      const optimizer = await Optimizer.make(model);
       const plan = await makeTrainPlan(model, optimizer, shapeOf(trace.batch));
       const { lr, eps, weightDecay, clipNorm: clip } = trace;
       const [beta1, beta2] = trace.betas;

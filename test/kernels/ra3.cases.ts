@@ -3,9 +3,10 @@
 import { EStep } from '../../src/midtrain/eStep.ts';
 import { elboSettings } from '../../src/midtrain/elbo.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
-import { BatchRows, Optimizer, makeScorePlan } from '../../src/model/batch.ts';
+import { BatchRows, makeScorePlan } from '../../src/model/batch.ts';
 import { LatentRollout } from '../../src/model/decode.ts';
-import { LlamaModel, type LlamaShape } from '../../src/model/llama.ts';
+import { Optimizer } from '../../src/model/optimizer.ts';
+import { Transformer } from '../../src/model/transformer.ts';
 import { readTrace, scriptOf } from '../../src/midtrain/rollouts.ts';
 import { RlvrTrainer } from '../../src/rlvr/trainer.ts';
 import { RunControl } from '../../src/run/control.ts';
@@ -20,10 +21,12 @@ import { ROLE } from '../../src/tasks/sequence.ts';
 import { targetsOf } from '../../src/tasks/targets.ts';
 import type { LineTask, Program } from '../../src/tasks/task.ts';
 import { setTargets } from '../../src/midtrain/supervised.ts';
+import type { Architecture } from '../../src/formats/architecture.ts';
 import type { KernelCase } from '../support/kernelCase.ts';
+import { llamaArchitecture } from '../support/llamaArchitecture.ts';
 
-function shapeOf(task: LineTask): LlamaShape {
-  return {
+function architectureOf(task: LineTask): Architecture {
+  return llamaArchitecture({
     hidden: 16,
     intermediate: 24,
     layers: 2,
@@ -35,12 +38,12 @@ function shapeOf(task: LineTask): LlamaShape {
     rmsNormEps: 1e-5,
     ropeTheta: 1e4,
     tieEmbeddings: false,
-  };
+  });
 }
 
-function randomise(model: LlamaModel, seed: number): void {
+async function randomise(model: Transformer, seed: number): Promise<void> {
   const rng = makeRng(seed, 3);
-  model.randomise(
+  await model.randomise(
     () => Math.sqrt(-2 * Math.log(1 - rng.uniform())) * Math.cos(2 * Math.PI * rng.uniform()),
     () => 0.3,
   );
@@ -53,9 +56,9 @@ function expect(ok: boolean, message: string): void {
 }
 
 async function rewardsAgree(gpu: GpuContext, task: LineTask): Promise<void> {
-  const model = new LlamaModel(gpu, shapeOf(task));
-  randomise(model, 5);
-  const optimizer = new Optimizer(model);
+  const model = await Transformer.make(gpu, architectureOf(task));
+  await randomise(model, 5);
+  const optimizer = await Optimizer.make(model);
   const [P, G] = [3, 4];
   const T = task.maxTokens;
   const shape = { P, G, T, S: T, W: task.window, L: task.lines };
@@ -94,8 +97,8 @@ async function rewardsAgree(gpu: GpuContext, task: LineTask): Promise<void> {
 
 /** q's decision and content distributions at line t must not see a_t or anything after it. */
 async function noLeak(gpu: GpuContext, task: LineTask): Promise<void> {
-  const model = new LlamaModel(gpu, shapeOf(task));
-  randomise(model, 6);
+  const model = await Transformer.make(gpu, architectureOf(task));
+  await randomise(model, 6);
   const T = task.maxTokens;
   const rollout = await LatentRollout.make(model, 4, T, T, task.window, policyOf(task));
   const programs = task.samplePrograms(makeRng(2, 1), 4);
@@ -145,9 +148,9 @@ async function noLeak(gpu: GpuContext, task: LineTask): Promise<void> {
 }
 
 async function samplerEqualsTrainer(gpu: GpuContext, task: LineTask): Promise<void> {
-  const model = new LlamaModel(gpu, shapeOf(task));
-  randomise(model, 7);
-  const optimizer = new Optimizer(model);
+  const model = await Transformer.make(gpu, architectureOf(task));
+  await randomise(model, 7);
+  const optimizer = await Optimizer.make(model);
   const T = task.maxTokens;
   const trainer = await RlvrTrainer.make(model, optimizer, { prompts: 2, group: 4, T, S: T, W: task.window }, policyOf(task));
   const rng = makeRng(3, 1);
@@ -186,14 +189,14 @@ function smallRecipe(change: (recipe: Recipe) => void): Recipe {
 
 async function runSmall(gpu: GpuContext, recipe: Recipe): Promise<{ events: RunEvent[]; weights: Map<string, Float32Array> }> {
   const task = builtinTask('recall-lines');
-  const shape = shapeOf(task);
+  const architecture = architectureOf(task);
   const events: RunEvent[] = [];
   const outcome = await runRecipe({
     gpu,
     recipe,
-    shape,
+    architecture,
     load: async (model) => randomise(model, 8),
-    corpus: makeCorpus(recipe, shape.vocabulary, { tokenizer: null, dataset: null }),
+    corpus: makeCorpus(recipe, architecture.vocabulary, { tokenizer: null, dataset: null }),
     emit: (event) => events.push(event),
     control: new RunControl(),
   });

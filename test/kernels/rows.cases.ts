@@ -1,16 +1,12 @@
 // The row-wise kernels: embedding, RMSNorm, rotary positions, SwiGLU; forward and backward against the references.
 import { flatGrid } from '../../src/engine/matmul.ts';
-import type { GpuContext } from '../../src/gpu/context.ts';
-import { sortIds } from '../../src/model/batch.ts';
-import { embeddingBackward, embeddingForward } from '../reference/linear.ts';
 import { swigluBackward, swigluForward } from '../reference/mlp.ts';
 import { rmsNormBackward, rmsNormForward } from '../reference/norm.ts';
 import { rope } from '../reference/rope.ts';
 import type { KernelCase } from '../support/kernelCase.ts';
 import { expectClose, expectSame } from './support/compare.ts';
-import { randomFloats, randomIds, rowGroups, runKernel, untouched } from './support/runKernel.ts';
+import { randomFloats, randomIds, runKernel, untouched } from './support/runKernel.ts';
 
-const LANES = [1, 16, 64];
 /** (R, C): one row, one column, odd widths, widths beyond a workgroup. */
 const ROWS: [number, number][] = [
   [1, 1],
@@ -22,76 +18,6 @@ const ROWS: [number, number][] = [
 const EPS = 1e-5;
 
 export const cases: KernelCase[] = [
-  {
-    name: 'embed/forward looks up rows; ids beyond the table give 0',
-    async run(gpu) {
-      for (const [R, C] of ROWS) {
-        const V = 11;
-        const table = randomFloats(V * C, 1);
-        const ids = randomIds(R, V, 2);
-        ids[R - 1] = V + 3;
-        const { y } = await runKernel(gpu, 'embed/forward', {
-          bindings: { table, ids, y: untouched(R * C) },
-          args: { R, C, V },
-          grid: flatGrid(R * C),
-        });
-        expectSame(`R ${R} C ${C}`, y!.floats, embeddingForward(table, ids, C));
-      }
-    },
-  },
-  {
-    name: 'embed/backward adds the rows of each id',
-    async run(gpu) {
-      for (const [R, C] of ROWS) {
-        for (const accumulate of [0, 1]) {
-          const V = 11;
-          const dy = randomFloats(R * C, 3);
-          const ids = randomIds(R, 7, 4); // ids 7 to 10 stand in no row
-          const old = randomFloats(V * C, 5);
-          const { order, starts } = sortIds(ids, V);
-          const { dtable } = await runKernel(gpu, 'embed/backward', {
-            bindings: { dy, order, starts, dtable: old },
-            args: { V, C, accumulate },
-            grid: flatGrid(V * C),
-          });
-          const expected = embeddingBackward(dy, ids, V, C).map((v, i) => v + accumulate * old[i]!);
-          expectClose(`R ${R} C ${C} accumulate ${accumulate}`, dtable!.floats, expected);
-        }
-      }
-    },
-  },
-  ...LANES.map((lanes) => ({
-    name: `norm/rms_forward and norm/rms_backward with ${lanes} threads per row`,
-    async run(gpu: GpuContext) {
-      for (const [R, C] of ROWS.slice(1)) {
-        // without C = 1, where dx is a difference of equals
-        const what = `R ${R} C ${C}`;
-        const x = randomFloats(R * C, 6, 3);
-        const gamma = randomFloats(C, 7, 2);
-        const dy = randomFloats(R * C, 8);
-        const expected = rmsNormForward(x, gamma, EPS);
-        const forward = await runKernel(gpu, 'norm/rms_forward', {
-          bindings: { x, gamma, y: untouched(R * C), rstd: untouched(R) },
-          args: { R, C, eps: EPS },
-          overrides: { LANES: lanes },
-          grid: rowGroups(R, lanes),
-        });
-        expectClose(`${what}, y`, forward.y!.floats, expected.y);
-        expectClose(`${what}, rstd`, forward.rstd!.floats, expected.rstd);
-        for (const accumulate of [0, 1]) {
-          const old = randomFloats(R * C, 9);
-          const { dx } = await runKernel(gpu, 'norm/rms_backward', {
-            bindings: { dy, x, gamma, rstd: expected.rstd, dx: old },
-            args: { R, C, accumulate },
-            overrides: { LANES: lanes },
-            grid: rowGroups(R, lanes),
-          });
-          const want = rmsNormBackward(dy, x, gamma, expected.rstd).dx.map((v, i) => v + accumulate * old[i]!);
-          expectClose(`${what}, dx, accumulate ${accumulate}`, dx!.floats, want);
-        }
-      }
-    },
-  })),
   {
     name: 'a row of zeros has a norm of 0',
     async run(gpu) {

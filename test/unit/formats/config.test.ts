@@ -208,6 +208,8 @@ describe('rope', () => {
     );
     expect(refusal({ partial_rotary_factor: 0.5 })).toContain('partial_rotary_factor');
     expect(refusal({ rope_parameters: { partial_rotary_factor: 0.5, rope_theta: 1e4 } })).toContain('partial_rotary_factor');
+    const nested = { full_attention: { rope_theta: 1e4 } };
+    expect(refusal({ model_type: 'qwen2', rope_parameters: nested })).toContain('rope settings by layer type');
     const flat = { model_type: 'gemma3_text', rope_parameters: { rope_theta: 1e4, rope_type: 'default' } };
     expect(refusal(flat)).toContain('full_attention and sliding_attention');
     const local = { full_attention: {}, sliding_attention: { rope_type: 'linear', factor: 2 } };

@@ -79,7 +79,7 @@ test.each(goldenNames('families'))('a folder of transformers is recognised: %s',
   expect(recognised.problems).toEqual([]);
   expect(recognised.model!.family).toBe(model!.config.architecture.family);
   expect(recognised.model!.parameters).toBe(
-    [...model!.safetensors.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+    [...model!.weights.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
   );
 });
 

@@ -1,0 +1,17 @@
+// What every verb of the command line begins and ends with: the adapter named on stderr, the kernels chosen, results as JSON lines on stdout.
+// Refuses what adapter.ts refuses.
+import { tuneMatmul } from '../engine/matmul.ts';
+import { type GpuContext, openGpu } from '../gpu/context.ts';
+import { openNodeGpu } from './adapter.ts';
+
+export const print = (value: unknown): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+export async function open(): Promise<GpuContext> {
+  const { adapter, describe } = await openNodeGpu();
+  process.stderr.write(`Adapter: ${describe}\n`);
+  const gpu = await openGpu(adapter);
+  await tuneMatmul(gpu);
+  return gpu;
+}
