@@ -108,25 +108,9 @@ function adapt(graph: Graph, x: Tensor, y: Tensor, { a, b, row, factor, dropout:
   graph.onBackward(() => {
     const dy = graph.gradientOf(y);
     const db = graph.gradientFor(b);
-    emitMatmul(
-      graph,
-      'tn',
-      dy,
-      u,
-      db.tensor,
-      { M: n, N: r, K: R, lda: N, ldb: r, ldy: r, aOffset: row },
-      { accumulate: db.accumulate },
-    );
+    emitMatmul(graph, 'tn', dy, u, db.tensor, { M: n, N: r, K: R, lda: N, ldb: r, ldy: r, aOffset: row }, { accumulate: db.accumulate });
     const du = graph.gradientFor(u);
-    emitMatmul(
-      graph,
-      'nn',
-      dy,
-      b,
-      du.tensor,
-      { M: R, N: r, K: n, lda: N, ldb: r, ldy: r, aOffset: row },
-      { accumulate: du.accumulate },
-    );
+    emitMatmul(graph, 'nn', dy, b, du.tensor, { M: R, N: r, K: n, lda: N, ldb: r, ldy: r, aOffset: row }, { accumulate: du.accumulate });
   });
 }
 
@@ -161,7 +145,13 @@ export const logitStride = (V: number): number => Math.ceil(V / 4) * 4;
 export const chunkRows = (R: number, V: number): number => Math.max(1, Math.min(R, Math.floor(LOGIT_CHUNK_BYTES / 4 / logitStride(V))));
 
 /** Logits (rows, ld) of hidden rows from `firstRow` on. */
-export function emitLogits(graph: Graph, hidden: Tensor, head: Weight, logits: Tensor, at: { rows: number; firstRow: number; ld: number }): void {
+export function emitLogits(
+  graph: Graph,
+  hidden: Tensor,
+  head: Weight,
+  logits: Tensor,
+  at: { rows: number; firstRow: number; ld: number },
+): void {
   const C = head.shape[1];
   for (const { row, tensor } of head.pieces) {
     const N = tensor.shape[0] as number;

@@ -1,5 +1,16 @@
 // Files and folders on disk as the formats take them, read by slices. Refuses what cannot be read, naming the path.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ByteSource } from '../formats/byteSource.ts';
 import type { Architecture } from '../formats/architecture.ts';

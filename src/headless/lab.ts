@@ -159,6 +159,8 @@ async function makeDefaultVerb(argv: string[]): Promise<number> {
   const summary = await session.run(presetRecipe('recall-lines', 'quick'), readEmbedded, (event) => display.show(event));
   print({ type: 'summary', ...summary });
   if (summary.status !== 'finished') return 1;
-  writeFiles(join(ROOT, 'public', 'demo'), [['log.jsonl.gz', gzipSync((await session.bundleFiles())['log.jsonl'] as string, { level: 9 })]]);
+  writeFiles(join(ROOT, 'public', 'demo'), [
+    ['log.jsonl.gz', gzipSync((await session.bundleFiles())['log.jsonl'] as string, { level: 9 })],
+  ]);
   return 0;
 }

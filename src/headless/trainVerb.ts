@@ -140,7 +140,9 @@ export async function train(argv: string[]): Promise<number> {
 
 function loraSettings(options: Options): LoraSettings | null {
   if (options['lora-rank'] === undefined) {
-    const alone = ['lora-alpha', 'lora-targets', 'lora-dropout', 'merge'].find((name) => options[name] !== undefined && options[name] !== false);
+    const alone = ['lora-alpha', 'lora-targets', 'lora-dropout', 'merge'].find(
+      (name) => options[name] !== undefined && options[name] !== false,
+    );
     if (alone) throw new InputError(`--${alone} needs --lora-rank.`);
     return null;
   }

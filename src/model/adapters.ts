@@ -1,7 +1,7 @@
 // Low-rank adapters (LoRA, arXiv 2106.09685) of a model's linear layers: which of them, their memory, and their values in and out.
 // Promises: a fresh adapter changes nothing (B is zero). Refuses targets that the model does not have, and absurd ranks.
 import type { Adapter } from '../engine/ops.ts';
-import type { Dropout } from '../engine/dropoutOps.ts';
+import type { DropoutOptions } from '../engine/dropoutOps.ts';
 import { type Tensor, createState, freeState, writeTensor } from '../engine/graph.ts';
 import type { BlockSpec } from '../formats/architecture.ts';
 import type { GpuContext } from '../gpu/context.ts';
