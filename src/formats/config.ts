@@ -92,30 +92,3 @@ function findFamily(raw: Record<string, unknown>, faults: string[]): Family {
   if (other !== undefined) faults.push(`architecture ${show(other)} is not supported; for ${family.type} ${family.causalLm} is`);
   return family;
 }
-
-/** A config with the numbers of the Llama engine beside the architecture. */
-export interface LlamaConfig extends ModelConfig {
-  hidden: number;
-  intermediate: number;
-  layers: number;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-  vocabulary: number;
-  maxPositions: number;
-  rmsNormEps: number;
-  /** NaN where the model is more than a plain Llama. */
-  ropeTheta: number;
-  tieEmbeddings: boolean;
-}
-
-export function asLlama(config: ModelConfig): LlamaConfig {
-  const { hidden, intermediate, layers, heads, kvHeads, headDim, vocabulary, maxPositions, norm, tieEmbeddings, ropes } =
-    config.architecture;
-  const second = ropes[0]?.inverseFrequencies[1] ?? 1;
-  const ropeTheta = config.architecture.family === 'llama' && !config.raw.rope_scaling ? Math.round(second ** (-headDim / 2)) : Number.NaN;
-  const numbers = { hidden, intermediate, layers, heads, kvHeads, headDim, vocabulary, maxPositions, tieEmbeddings };
-  return { ...config, ...numbers, rmsNormEps: norm.eps, ropeTheta };
-}
-
-export const parseLlamaConfig = (text: string): LlamaConfig => asLlama(parseConfig(text));

@@ -2,7 +2,6 @@
 // Refuses nothing of its own: the parts were checked where they were made.
 import { type ModelConfig, writeConfig } from './config.ts';
 import { fixedFile, type OutputFile } from './outputFile.ts';
-import { type NamedTensor, writeSafetensors } from './safetensors.ts';
 import type { FloatDtype } from './safetensorsHeader.ts';
 import { safetensorsFiles, type TensorToWrite } from './safetensorsWriter.ts';
 
@@ -28,24 +27,4 @@ export function modelFolder({ config, tensors, tokenizerFiles, dtype = 'F32', ma
   }
   files.push(fixedFile('config.json', writeConfig(config, DTYPE_NAMES[dtype])));
   return [...files, ...safetensorsFiles(tensors, { dtype, ...(maxShardBytes === undefined ? {} : { maxShardBytes }) })];
-}
-
-export interface HfFolderParts {
-  config: ModelConfig;
-  tensors: NamedTensor[];
-  /** Kept as they were dropped: tokenizer.json, tokenizer_config.json, generation_config.json and so on. */
-  tokenizerFiles: ReadonlyMap<string, Uint8Array>;
-}
-
-export function writeHfFolder({ config, tensors, tokenizerFiles }: HfFolderParts): Map<string, Uint8Array> {
-  const folder = new Map<string, Uint8Array>(tokenizerFiles);
-  const encoder = new TextEncoder();
-  if (!folder.has('generation_config.json')) {
-    const eos = config.eosIds.length > 1 ? config.eosIds : config.eosIds[0];
-    const generation = { _from_model_config: true, bos_token_id: config.bosId ?? undefined, eos_token_id: eos };
-    folder.set('generation_config.json', encoder.encode(`${JSON.stringify(generation, null, 2)}\n`));
-  }
-  folder.set('config.json', encoder.encode(writeConfig(config)));
-  folder.set('model.safetensors', writeSafetensors(tensors));
-  return folder;
 }

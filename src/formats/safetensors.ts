@@ -108,33 +108,6 @@ export function checkIndex(index: string, shards: ReadonlyMap<string, Safetensor
   }
 }
 
-/** The bytes of an F32 safetensors file that the Python library opens; data starts at a multiple of 8. */
-export function writeSafetensors(tensors: NamedTensor[], metadata: Record<string, string> = {}): Uint8Array<ArrayBuffer> {
-  const entries = new Map<string, unknown>();
-  let sizeBytes = 0;
-  for (const { name, shape, data } of tensors) {
-    if (entries.has(name) || name === '__metadata__') throw new FormatError(`The tensor name ${quote(name)} is taken; names must differ.`);
-    const count = shape.reduce((product, size) => product * size, 1);
-    if (count !== data.length)
-      throw new FormatError(`Tensor ${quote(name)}: shape [${shape}] has ${count} values, the data ${data.length}.`);
-    entries.set(name, { dtype: 'F32', shape, data_offsets: [sizeBytes, sizeBytes + data.byteLength] });
-    sizeBytes += data.byteLength;
-  }
-  const members = [...entries].map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`);
-  const json = `{${[`"__metadata__":${JSON.stringify({ format: 'pt', ...metadata })}`, ...members].join(',')}}`;
-  const header = new TextEncoder().encode(json);
-  const headerBytes = Math.ceil(header.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerBytes + sizeBytes).fill(0x20, 8, 8 + headerBytes);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.set(header, 8);
-  let position = 8 + headerBytes;
-  for (const { data } of tensors) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
-  }
-  return bytes;
-}
-
 function decodeHeader(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

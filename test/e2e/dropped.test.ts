@@ -5,7 +5,7 @@ import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fromBytes } from '../../src/formats/byteSource.ts';
-import { parseLlamaConfig } from '../../src/formats/config.ts';
+import { parseConfig } from '../../src/formats/config.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
 import type { ArmResult, RunEvent } from '../../src/run/events.ts';
@@ -138,7 +138,7 @@ describe.runIf(model)('a dropped model', () => {
     const folder = unzipSync(await downloadBy(page, 'Download RA3'));
     const before = await readSafetensors(fromBytes('before', readFileSync(modelFiles[1]!)));
     const after = await readSafetensors(fromBytes('after', folder['model.safetensors']!));
-    const shapeOf = (json: string) => ({ ...parseLlamaConfig(json), raw: null });
+    const shapeOf = (json: string) => ({ ...parseConfig(json), raw: null });
     expect(shapeOf(new TextDecoder().decode(folder['config.json']!))).toEqual(shapeOf(readFileSync(modelFiles[0]!, 'utf8')));
     expect(Buffer.from(folder['tokenizer.json']!).equals(readFileSync(modelFiles[2]!))).toBe(true);
     const shapes = (file: typeof before) => [...file.tensors].map(([name, { shape }]) => `${name} (${shape})`).sort();

@@ -10,10 +10,11 @@ import { FormatError } from '../../src/formats/formatError.ts';
 import { readRows } from '../../src/formats/jsonl.ts';
 import { collect } from '../../src/formats/outputFile.ts';
 import { readPeft } from '../../src/formats/peft.ts';
-import { checkIndex, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { checkIndex, readSafetensors } from '../../src/formats/safetensors.ts';
 import { safetensorsFiles } from '../../src/formats/safetensorsWriter.ts';
 import { loadTokenizer } from '../../src/formats/tokenizer.ts';
 import { writeBundle } from '../../src/share/bundle.ts';
+import { safetensorsBytes } from '../support/safetensorsBytes.ts';
 
 const RUNS = 300;
 const encoder = new TextEncoder();
@@ -57,7 +58,7 @@ const ADAPTER = JSON.stringify({
   target_modules: ['q_proj'],
 });
 const PATH = 'base_model.model.model.layers.0.self_attn.q_proj';
-const ADAPTER_WEIGHTS = writeSafetensors([
+const ADAPTER_WEIGHTS = safetensorsBytes([
   { name: `${PATH}.lora_A.weight`, shape: [1, 8], data: new Float32Array(8) },
   { name: `${PATH}.lora_B.weight`, shape: [8, 1], data: new Float32Array(8) },
 ]);
@@ -80,7 +81,7 @@ const TOKENIZER = JSON.stringify({
   decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'Fuse' }] },
   model: { type: 'BPE', unk_token: 'a', byte_fallback: false, vocab: { a: 0, b: 1, '▁a': 2 }, merges: [['▁', 'a']] },
 });
-const WEIGHTS = writeSafetensors([
+const WEIGHTS = safetensorsBytes([
   { name: 'model.embed_tokens.weight', shape: [4, 8], data: new Float32Array(32) },
   { name: 'model.norm.weight', shape: [8], data: new Float32Array(8) },
 ]);
@@ -252,9 +253,9 @@ test('any tensors survive writing and reading', async () => {
         const count = shape.reduce((product, size) => product * size, 1);
         return { name, shape, data: Float32Array.from({ length: count }, (_, i) => i / 3) };
       });
-      const file = await readSafetensors(fromBytes('m', writeSafetensors(tensors)));
+      const file = await readSafetensors(fromBytes('m', safetensorsBytes(tensors)));
       const streamed = safetensorsFiles(tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data })));
-      expect(await collect(streamed[0]!)).toEqual(writeSafetensors(tensors));
+      expect(await collect(streamed[0]!)).toEqual(safetensorsBytes(tensors));
       for (const { name, shape, data } of tensors) {
         expect(file.tensors.get(name)!.shape).toEqual(shape);
         expect(await file.readFloat32(name)).toEqual(data);

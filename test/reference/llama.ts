@@ -6,7 +6,7 @@ import { swigluBackward, swigluForward } from './mlp.ts';
 import { rmsNormBackward, rmsNormForward } from './norm.ts';
 import { rope } from './rope.ts';
 
-/** The part of src/formats/config.ts's LlamaConfig that the formula needs. */
+/** The numbers of a config.json that the formula needs. */
 export interface LlamaShape {
   hidden: number;
   intermediate: number;

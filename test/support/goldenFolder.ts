@@ -52,7 +52,8 @@ export const loraFolder = (name: string): string => join(GOLDEN, 'lora', name);
 export const FAMILY_FOLDERS: readonly string[] = readdirSync(join(GOLDEN, 'families')).sort();
 export const LORA_FOLDERS: readonly string[] = readdirSync(join(GOLDEN, 'lora')).sort();
 
-export const readJson = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+export const readText = (...path: string[]): string => readFileSync(join(...path), 'utf8');
+export const readJson = <T>(...path: string[]): T => JSON.parse(readText(...path)) as T;
 
 /** Every .safetensors file of a folder as one. */
 export async function openWeights(folder: string): Promise<SafetensorsFile> {

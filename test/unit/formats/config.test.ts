@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ModelConfig, parseConfig, writeConfig } from '../../../src/formats/config.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
-import { goldenNames, goldenText } from './goldenFolder.ts';
+import { FAMILY_FOLDERS, familyFolder, readText } from '../../support/goldenFolder.ts';
 
 const SMALL = {
   architectures: ['LlamaForCausalLM'],
@@ -112,11 +112,11 @@ test('missing keys mean what the configuration classes of transformers say', () 
   expect(neox.architecture.bias).toEqual({ qkv: true, o: true, mlp: true });
 });
 
-describe.each(goldenNames('families'))('%s', (name) => {
-  const config = parseConfig(goldenText(`families/${name}/config.json`));
+describe.each(FAMILY_FOLDERS)('%s', (name) => {
+  const config = parseConfig(readText(familyFolder(name), 'config.json'));
 
   test('is the same model as transformers 4 and 5 describe it', () => {
-    const old = parseConfig(goldenText(`families/${name}/golden/config.4.json`));
+    const old = parseConfig(readText(familyFolder(name), 'golden/config.4.json'));
     expect(old.architecture).toEqual(config.architecture);
     expect(old).toMatchObject({ bosId: config.bosId, eosIds: config.eosIds });
   });
@@ -125,7 +125,7 @@ describe.each(goldenNames('families'))('%s', (name) => {
     const again = parseConfig(writeConfig(config, 'bfloat16'));
     expect(again.architecture).toEqual(config.architecture);
     expect(again).toMatchObject({ bosId: config.bosId, eosIds: config.eosIds, raw: { dtype: 'bfloat16', torch_dtype: 'bfloat16' } });
-    const fromOld = parseConfig(writeConfig(parseConfig(goldenText(`families/${name}/golden/config.4.json`))));
+    const fromOld = parseConfig(writeConfig(parseConfig(readText(familyFolder(name), 'golden/config.4.json'))));
     expect(fromOld.architecture).toEqual(config.architecture);
   });
 });

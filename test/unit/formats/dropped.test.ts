@@ -1,11 +1,13 @@
 // What a drop is recognised as, and what is said of each file that is refused.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { fromBytes } from '../../../src/formats/byteSource.ts';
 import { recognise } from '../../../src/formats/dropped.ts';
-import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { writeBundle } from '../../../src/share/bundle.ts';
-import { goldenFolder, goldenNames } from './goldenFolder.ts';
+import { FAMILY_FOLDERS, familyFolder } from '../../support/goldenFolder.ts';
+import { safetensorsBytes } from '../../support/safetensorsBytes.ts';
 import { benchmarkFile, hasBenchmarks, hasStories, storiesFile } from './publicFiles.ts';
 
 const CONFIG = {
@@ -17,7 +19,7 @@ const CONFIG = {
   vocab_size: 4,
   max_position_embeddings: 32,
 };
-const embedding = (name = 'model.embed_tokens.weight') => writeSafetensors([{ name, shape: [4, 8], data: new Float32Array(32) }]);
+const embedding = (name = 'model.embed_tokens.weight') => safetensorsBytes([{ name, shape: [4, 8], data: new Float32Array(32) }]);
 const tokenizerJson = (size: number) => {
   const vocab = Object.fromEntries(Array.from({ length: size }, (_, id) => [String.fromCharCode(97 + id), id]));
   return JSON.stringify({ added_tokens: [], decoder: { type: 'Fuse' }, model: { type: 'BPE', vocab, merges: [] } });
@@ -73,8 +75,12 @@ test('shards of one model are joined and a missing one is named', async () => {
   expect((await drop(wrong)).recognised.problems[0]!.message).toContain('holds the tensor "x"; it does not');
 });
 
-test.each(goldenNames('families'))('a folder of transformers is recognised: %s', async (name) => {
-  const files = Object.entries(goldenFolder(`families/${name}`)).map(([path, bytes]) => ({ path, source: fromBytes(path, bytes) }));
+test.each(FAMILY_FOLDERS)('a folder of transformers is recognised: %s', async (name) => {
+  const entries = readdirSync(familyFolder(name), { withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = entries.map(({ name: path }) => ({
+    path,
+    source: fromBytes(path, new Uint8Array(readFileSync(join(familyFolder(name), path)))),
+  }));
   const { model, recognised } = await recognise(files);
   expect(recognised.problems).toEqual([]);
   expect(recognised.model!.family).toBe(model!.config.architecture.family);

@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest';
 import type { TensorPart } from '../../../src/formats/architecture.ts';
 import { parseConfig } from '../../../src/formats/config.ts';
 import { blocksOf, FAMILIES, ignoredTensor } from '../../../src/formats/families.ts';
-import { goldenNames, goldenText, goldenWeights } from './goldenFolder.ts';
+import { FAMILY_FOLDERS, familyFolder, openWeights, readText } from '../../support/goldenFolder.ts';
 
 const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
-const architectureOf = (name: string) => parseConfig(goldenText(`families/${name}/config.json`)).architecture;
+const architectureOf = (name: string) => parseConfig(readText(familyFolder(name), 'config.json')).architecture;
 
-describe.each(goldenNames('families'))('%s', (name) => {
+describe.each(FAMILY_FOLDERS)('%s', (name) => {
   const architecture = architectureOf(name);
   const blocks = blocksOf(architecture);
 
   test('every tensor of the file is a part of one block, with its shape', async () => {
-    const { tensors } = await goldenWeights(`families/${name}`);
+    const { tensors } = await openWeights(familyFolder(name));
     const used = new Set<string>();
     for (const part of blocks.flatMap((block) => block.parts)) {
       const found = [part.name, ...part.aliases].find((each) => tensors.has(each));

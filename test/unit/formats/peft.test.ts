@@ -6,22 +6,22 @@ import { blocksOf } from '../../../src/formats/families.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
 import { readPeft, writePeft } from '../../../src/formats/peft.ts';
 import { readSafetensors } from '../../../src/formats/safetensors.ts';
-import { goldenNames, goldenTensors, goldenText, goldenWeights } from './goldenFolder.ts';
+import { familyFolder, LORA_FOLDERS, loraFolder, openSafetensors, openWeights, readText } from '../../support/goldenFolder.ts';
 
 async function load(name: string) {
-  const { base } = JSON.parse(goldenText(`lora/${name}/golden/golden.json`)) as { base: string };
-  const { architecture } = parseConfig(goldenText(`families/${base}/config.json`));
-  const config = goldenText(`lora/${name}/adapter_config.json`);
-  const weights = await goldenTensors(`lora/${name}/adapter_model.safetensors`);
+  const { base } = JSON.parse(readText(loraFolder(name), 'golden/golden.json')) as { base: string };
+  const { architecture } = parseConfig(readText(familyFolder(base), 'config.json'));
+  const config = readText(loraFolder(name), 'adapter_config.json');
+  const weights = await openSafetensors(loraFolder(name), 'adapter_model.safetensors');
   return { base, architecture, config, weights };
 }
 
-describe.each(goldenNames('lora'))('%s', (name) => {
+describe.each(LORA_FOLDERS)('%s', (name) => {
   test('merges to the weights that PEFT merges', async () => {
     const { base, architecture, config, weights } = await load(name);
     const adapter = await readPeft(architecture, config, weights);
-    const merged = await goldenTensors(`lora/${name}/golden/merged.safetensors`);
-    const before = await goldenWeights(`families/${base}`);
+    const merged = await openSafetensors(loraFolder(name), 'golden/merged.safetensors');
+    const before = await openWeights(familyFolder(base));
     const parts = blocksOf(architecture).flatMap((block) => block.parts);
     expect([...adapter.layers.keys()].sort()).toEqual([...merged.tensors.keys()].sort());
     const { rank, alpha } = adapter;

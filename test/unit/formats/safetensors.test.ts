@@ -4,8 +4,9 @@ import { fromBlob, fromBytes } from '../../../src/formats/byteSource.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
 import { toBfloat16, toFloat16 } from '../../../src/formats/halves.ts';
 import { collect } from '../../../src/formats/outputFile.ts';
-import { checkIndex, joinShards, readSafetensors, type SafetensorsFile, writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { checkIndex, joinShards, readSafetensors, type SafetensorsFile } from '../../../src/formats/safetensors.ts';
 import { safetensorsFiles, type WriteOptions } from '../../../src/formats/safetensorsWriter.ts';
+import { safetensorsBytes } from '../../support/safetensorsBytes.ts';
 import { hasStories, storiesFile } from './publicFiles.ts';
 
 const encoder = new TextEncoder();
@@ -136,13 +137,13 @@ function halfValue(bits: number): number {
   return exponent ? sign * (1 + fraction / 1024) * 2 ** (exponent - 15) : sign * fraction * 2 ** -24;
 }
 
-test('what is written is read back, aligned to 8 bytes', async () => {
+test('a file is read from bytes and from a blob', async () => {
   const tensors = [
     { name: 'b', shape: [2, 3], data: Float32Array.from([1, 2, 3, 4, 5, -0]) },
     { name: 'a"\\é', shape: [], data: Float32Array.from([0.5]) },
     { name: 'none', shape: [0, 4], data: new Float32Array(0) },
   ];
-  const bytes = writeSafetensors(tensors, { note: 'x' });
+  const bytes = safetensorsBytes(tensors, { note: 'x' });
   expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0);
   for (const source of [fromBytes('m', bytes), fromBlob('m', new Blob([bytes]))]) {
     const back = await readSafetensors(source);
@@ -152,8 +153,6 @@ test('what is written is read back, aligned to 8 bytes', async () => {
       expect(await back.readFloat32(name)).toEqual(data);
     }
   }
-  expect(() => writeSafetensors([tensors[0]!, tensors[0]!])).toThrow(FormatError);
-  expect(() => writeSafetensors([{ name: 'a', shape: [2], data: new Float32Array(1) }])).toThrow(FormatError);
 });
 
 test('slices of a tensor come as they are stored, and only from within it', async () => {
@@ -297,7 +296,7 @@ test('a model is written in shards with their index, one tensor in memory at a t
 });
 
 test('an index that does not fit its shards is refused', async () => {
-  const shard = await read(writeSafetensors([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
+  const shard = await read(safetensorsBytes([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
   const shards = new Map([['one.safetensors', shard]]);
   checkIndex('{"weight_map":{"a":"one.safetensors"}}', shards);
   for (const [index, message] of [
@@ -314,8 +313,8 @@ test('an index that does not fit its shards is refused', async () => {
 });
 
 test('shards are read as one model and a tensor in two of them is refused', async () => {
-  const one = await read(writeSafetensors([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
-  const two = await read(writeSafetensors([{ name: 'b', shape: [1], data: Float32Array.of(2) }]));
+  const one = await read(safetensorsBytes([{ name: 'a', shape: [1], data: Float32Array.of(1) }]));
+  const two = await read(safetensorsBytes([{ name: 'b', shape: [1], data: Float32Array.of(2) }]));
   expect([...(await joinShards([one, two]).readFloat32('b'))]).toEqual([2]);
   expect(() => joinShards([one, one])).toThrow(FormatError);
 });
@@ -324,7 +323,7 @@ test.skipIf(!hasStories)('a real model is read and written back tensor by tensor
   const model = await read(storiesFile('model.safetensors'));
   const tensors = [];
   for (const [name, { shape }] of model.tensors) tensors.push({ name, shape, data: await model.readFloat32(name) });
-  const again = await read(writeSafetensors(tensors));
+  const again = await read(safetensorsBytes(tensors));
   expect(again.tensors.size).toBe(47);
   for (const { name, data } of tensors) expect(await again.readFloat32(name)).toEqual(data);
 });

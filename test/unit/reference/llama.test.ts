@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fromBytes } from '../../../src/formats/byteSource.ts';
-import { parseLlamaConfig } from '../../../src/formats/config.ts';
+import { parseConfig } from '../../../src/formats/config.ts';
 import { readSafetensors } from '../../../src/formats/safetensors.ts';
 import { builtinTask } from '../../../src/tasks/builtin.ts';
 import { makeRng } from '../../../src/tasks/rng.ts';
@@ -89,7 +89,8 @@ if (missing) console.warn(`skipped: ${folder.pathname} is missing`);
 
 async function stories() {
   const read = (name: string) => readFileSync(new URL(name, folder));
-  const config = parseLlamaConfig(read('config.json').toString());
+  const { architecture, raw } = parseConfig(read('config.json').toString());
+  const config: LlamaShape = { ...architecture, rmsNormEps: architecture.norm.eps, ropeTheta: raw.rope_theta as number };
   const file = await readSafetensors(fromBytes('model.safetensors', new Uint8Array(read('model.safetensors'))));
   const weights: Weights = new Map();
   for (const name of file.tensors.keys()) weights.set(name, Float64Array.from(await file.readFloat32(name)));
