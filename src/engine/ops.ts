@@ -1,6 +1,7 @@
 // Matrices as the tracer sees them: embedding, linear layers with bias and low-rank adapters, logits, the fused linear and cross-entropy. Each emits
 // its forward dispatches and registers what its gradient needs; what is frozen gets none. R rows (B T), C width, V vocabulary.
 // Refuses nothing: shapes are the model's.
+import type { GpuContext } from '../gpu/context.ts';
 import { addBias } from './biasOps.ts';
 import { type DropoutOptions, dropout, scale } from './dropoutOps.ts';
 import { type Graph, type Tensor, elements } from './graph.ts';
@@ -142,7 +143,9 @@ export interface LossRows {
 /** Bytes of logits that exist at once. */
 export const LOGIT_CHUNK_BYTES = 16 * 2 ** 20;
 export const logitStride = (V: number): number => Math.ceil(V / 4) * 4;
-export const chunkRows = (R: number, V: number): number => Math.max(1, Math.min(R, Math.floor(LOGIT_CHUNK_BYTES / 4 / logitStride(V))));
+/** Rows of logits that exist at once on this device. */
+export const chunkRows = (gpu: GpuContext, R: number, V: number): number =>
+  Math.max(1, Math.min(R, Math.floor(Math.min(LOGIT_CHUNK_BYTES, gpu.device.limits.maxStorageBufferBindingSize) / 4 / logitStride(V))));
 
 /** Logits (rows, ld) of hidden rows from `firstRow` on. */
 export function emitLogits(
@@ -168,7 +171,7 @@ export function linearCrossEntropy(graph: Graph, x: Tensor, head: Weight, rows: 
   const [R, C] = x.shape as [number, number];
   const V = head.shape[0];
   const ld = logitStride(V);
-  const chunk = chunkRows(R, V);
+  const chunk = chunkRows(graph.gpu, R, V);
   const LANES = lanes(graph, V);
   const dx = train && !graph.frozen(x) ? graph.gradientFor(x) : null;
   for (let firstRow = 0; firstRow < R; firstRow += chunk) {

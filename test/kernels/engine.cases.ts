@@ -441,7 +441,7 @@ export const cases: KernelCase[] = [
     name: 'linearCrossEntropy in chunks equals the loss in one piece',
     async run(gpu) {
       const [R, V, C, bias] = [90, 50_021, 4, 0];
-      check(chunkRows(R, V) < R, `${R} rows of ${V} logits fit one chunk.`);
+      check(chunkRows(gpu, R, V) < R, `${R} rows of ${V} logits fit one chunk.`);
       const x = randomFloats(R * C, 17, 3);
       const W = randomFloats(V * C, 18);
       const [targets, weights, entropyWeights] = [randomIds(R, V, 19), randomFloats(R, 20), randomFloats(R, 21, 0.5)];
