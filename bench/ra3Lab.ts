@@ -1,22 +1,30 @@
 // This project as a contender: the training plan, the matmul kernels, the generator and the reader of model folders that the page itself uses.
 import { createState, freeState, Graph, readFloats, writeTensor } from '../src/engine/graph.ts';
-import { emitMatmul, tuneMatmul } from '../src/engine/matmul.ts';
-import { measureCeiling } from '../src/engine/profile.ts';
+import { emitMatmul } from '../src/engine/matmul.ts';
+import { type Ceiling, measureCeiling } from '../src/engine/profile.ts';
+import { tune } from '../src/engine/tuner.ts';
+import { parseConfig } from '../src/formats/config.ts';
+import { type DroppedModel, recognise } from '../src/formats/dropped.ts';
+import { heldWeights } from '../src/formats/heldWeights.ts';
 import { type GpuContext, openGpu } from '../src/gpu/context.ts';
-import { BatchRows, makeTrainPlan, Optimizer } from '../src/model/batch.ts';
-import { LlamaModel } from '../src/model/llama.ts';
+import { BatchRows, makeTrainPlan } from '../src/model/batch.ts';
+import { Generator } from '../src/model/generator.ts';
+import { Optimizer } from '../src/model/optimizer.ts';
+import { Transformer } from '../src/model/transformer.ts';
+import { loadFolder } from '../src/run/session.ts';
 import { feedForward, VOCABULARY } from './cells.mjs';
-import { ADAM, type Contender, HEADS, NORM_EPS, ROPE_THETA } from './workload.ts';
+import { peakBytes, restartPeak } from './memory.ts';
+import { randomFolder } from './modelFolder.ts';
+import type { Budget, DecodeTiming, LoadTiming } from './page.ts';
+import { ADAM, type Contender, HEADS, llamaConfig } from './workload.ts';
 
 async function openContext(): Promise<GpuContext> {
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('The browser gives this page no WebGPU adapter.');
   const gpu = await openGpu(adapter);
-  await tuneMatmul(gpu);
+  await tune(gpu);
   return gpu;
 }
-
-export const ceiling = async () => measureCeiling(await openContext());
 
 export async function openRa3Lab(): Promise<Contender> {
   const gpu = await openContext();
@@ -24,22 +32,10 @@ export async function openRa3Lab(): Promise<Contender> {
     name: 'RA3 Lab',
     device: gpu.device,
     async prepareStep({ C, L, T, B }, tensors) {
-      const model = new LlamaModel(gpu, {
-        hidden: C,
-        intermediate: feedForward(C),
-        layers: L,
-        heads: HEADS,
-        kvHeads: HEADS,
-        headDim: C / HEADS,
-        vocabulary: VOCABULARY,
-        maxPositions: T,
-        rmsNormEps: NORM_EPS,
-        ropeTheta: ROPE_THETA,
-        tieEmbeddings: true,
-      });
-      const byName = new Map(tensors.map((t) => [t.name, t]));
-      await model.load(byName, async (name) => (byName.get(name) as { data: Float32Array }).data);
-      const optimizer = new Optimizer(model);
+      const config = llamaConfig({ C, F: feedForward(C), L, H: HEADS, V: VOCABULARY, T });
+      const model = await Transformer.make(gpu, parseConfig(JSON.stringify(config)).architecture);
+      await model.load(heldWeights(tensors));
+      const optimizer = await Optimizer.make(model);
       const plan = await makeTrainPlan(model, optimizer, { B, T, W: 0, pinned: false });
       const rows = new BatchRows(B, T);
       return {
@@ -79,4 +75,64 @@ export async function openRa3Lab(): Promise<Contender> {
       };
     },
   };
+}
+
+export const ceiling = async (): Promise<Ceiling> => measureCeiling(await openContext());
+
+async function readFolder(files: Parameters<typeof recognise>[0]): Promise<DroppedModel> {
+  const { model, recognised } = await recognise(files);
+  if (!model) throw new Error(`The random folder is no model: ${recognised.problems[0]?.message}`);
+  return model;
+}
+
+/** The folder is made once and read anew each round. */
+export async function measureLoad(dtype: LoadTiming['dtype'], budget: Budget): Promise<LoadTiming> {
+  const gpu = await openContext();
+  const { files, parameters, fileBytes } = randomFolder(dtype);
+  restartPeak(gpu.device);
+  const timesMs: number[] = [];
+  const startedAll = performance.now();
+  for (let round = 0; round < budget.rounds; round++) {
+    const started = performance.now();
+    if (round >= budget.leastRounds && started - startedAll > budget.ms) break;
+    const model = await loadFolder(gpu, await readFolder(files));
+    await gpu.idle();
+    timesMs.push(performance.now() - started);
+    console.info(`${dtype}: ${timesMs.at(-1)?.toFixed(0)} ms`);
+    model.destroy();
+  }
+  return { dtype, parameters, fileBytes, timesMs, peakBytes: peakBytes(gpu.device) };
+}
+
+const CAPACITY = 256;
+/** New tokens per row of one round: as many as the budget holds, within these. */
+const NEW_TOKENS = { fewest: 4, most: 64 };
+
+export async function measureDecode(batches: readonly number[], budget: Budget): Promise<DecodeTiming[]> {
+  const gpu = await openContext();
+  const { files, parameters } = randomFolder('BF16');
+  const model = await loadFolder(gpu, await readFolder(files));
+  const out: DecodeTiming[] = [];
+  for (const batch of batches) {
+    restartPeak(gpu.device);
+    const generator = await Generator.make(model, { slots: batch, capacity: CAPACITY });
+    const decode = async (maxTokens: number): Promise<number> => {
+      const started = performance.now();
+      await generator.generateAll(Array.from({ length: batch }, (_, row) => ({ promptIds: [row], maxTokens })));
+      return performance.now() - started;
+    };
+    await decode(1);
+    const stepMs = (await decode(2)) / 2;
+    const wanted = Math.floor(budget.ms / budget.rounds / stepMs);
+    const newTokens = Math.min(NEW_TOKENS.most, Math.max(NEW_TOKENS.fewest, wanted));
+    const timesMs: number[] = [];
+    for (let round = 0; round < budget.rounds; round++) {
+      if (round >= budget.leastRounds && round * newTokens * stepMs > budget.ms) break;
+      timesMs.push(await decode(newTokens));
+      console.info(`${batch} rows: ${timesMs.at(-1)?.toFixed(0)} ms for ${newTokens} tokens each`);
+    }
+    out.push({ batch, parameters, newTokens, timesMs, peakBytes: peakBytes(gpu.device) });
+    generator.destroy();
+  }
+  return out;
 }
