@@ -12,7 +12,7 @@ import { blocksOf, ignoredTensor } from '../formats/families.ts';
 import type { LoraPair } from '../formats/peft.ts';
 import type { NamedTensor } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { type AdapterPart, Adapters, type LoraSettings } from './adapters.ts';
+import { Adapters, type LoraSettings } from './adapters.ts';
 import { ModelError } from './modelError.ts';
 import { layOut, ParameterArena, type ParameterLayout, type Piece, segmentLimit } from './parameters.ts';
 import { type HostTensor, mergeAdapter } from './tensorParts.ts';
@@ -415,40 +415,34 @@ export class Transformer {
     return all;
   }
 
-  /** Fills the adapters from values by weight name; layers without any stay as they are. The model must have been made with the same settings. */
+  /**
+   * Fills the adapters from values by weight name, B's rows in the block's order; layers without any stay as they are. The model must have been
+   * made with the same settings.
+   */
   async loadAdapter(layers: ReadonlyMap<string, LoraPair>): Promise<void> {
-    const { adapters } = this;
-    if (!adapters) throw new ModelError('This model was made without adapters, so none can be loaded.');
-    for (const part of adapters.parts) {
-      const pair = layers.get(part.name);
+    const { parts, arena } = this.ownAdapters();
+    const put = (key: string, x: Float32Array): Promise<void> =>
+      convertInto(this.gpu, arena.one(key), 0, new Uint8Array(x.buffer, x.byteOffset, x.byteLength), 'F32', { kind: 'plain' });
+    for (const { name, key } of parts) {
+      const pair = layers.get(name);
       if (!pair) continue;
-      const { rank } = adapters.settings;
-      const bytes = (x: Float32Array): Uint8Array => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
-      await convertInto(this.gpu, adapters.arena.one(`${part.key}.A`), 0, bytes(pair.a), 'F32', { kind: 'plain' });
-      const layout = this.adapterLayout(part, rank);
-      await convertInto(this.gpu, adapters.arena.one(`${part.key}.B`), 0, bytes(pair.b), 'F32', layout);
+      await put(`${key}.A`, pair.a);
+      await put(`${key}.B`, pair.b);
     }
   }
 
-  /** The adapters' values by weight name, as PEFT has them. */
+  /** The adapters' values by weight name, B's rows in the block's order. */
   async readAdapter(): Promise<Map<string, LoraPair>> {
-    const { adapters } = this;
-    if (!adapters) throw new ModelError('This model was made without adapters, so there are none to write.');
+    const { parts, arena } = this.ownAdapters();
     const layers = new Map<string, LoraPair>();
-    const { rank } = adapters.settings;
-    const floats = async (key: string, size: number, layout: FileLayout): Promise<Float32Array> =>
-      new Float32Array((await extractFrom(this.gpu, adapters.arena.one(key), 0, size, 'F32', layout)).buffer);
-    for (const part of adapters.parts)
-      layers.set(part.name, {
-        a: await floats(`${part.key}.A`, rank * part.columns, { kind: 'plain' }),
-        b: await floats(`${part.key}.B`, part.rows * rank, this.adapterLayout(part, rank)),
-      });
+    for (const { name, key } of parts)
+      layers.set(name, { a: await readFloats(this.gpu, arena.one(`${key}.A`)), b: await readFloats(this.gpu, arena.one(`${key}.B`)) });
     return layers;
   }
 
-  /** Rows of B are outputs: in the file's order they lie as the weight's rows do. PEFT keeps GPT-2's (out, rank) untransposed. */
-  private adapterLayout(part: AdapterPart, rank: number): FileLayout {
-    return part.layout === 'headMajorQkv' ? this.fileLayout({ layout: part.layout, shape: [part.rows, rank] }, rank, 0) : { kind: 'plain' };
+  private ownAdapters(): Adapters {
+    if (!this.adapters) throw new ModelError('This model was made without adapters. Make it with LoRA settings.');
+    return this.adapters;
   }
 
   /** Copies another model's parameters on the GPU (same architecture and storage). */
