@@ -113,6 +113,11 @@ export class Optimizer {
     }
   }
 
+  /** What update() runs: global norm, clipping, moments, weights, report. */
+  get updatePlan(): Plan {
+    return this.plan as Plan;
+  }
+
   /** Steps taken since the last reset. */
   get count(): number {
     return this.steps;
