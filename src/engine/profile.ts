@@ -55,7 +55,7 @@ export interface ProfileOptions {
   /** Measured rounds, after one that warms up. */
   rounds?: number;
   /** Called before every round, to put the plan's inputs back. */
-  before?: () => void;
+  before?: () => Promise<unknown>;
 }
 
 /** Runs the plan rounds + 1 times and times each dispatch. */
@@ -67,7 +67,7 @@ export async function profilePlan(plan: Plan, options: ProfileOptions = {}): Pro
   const totalUs = new Float64Array(steps.length);
   let resolutionUs = Infinity;
   for (let round = 0; round <= rounds; round++) {
-    options.before?.();
+    await options.before?.();
     const { timesUs, stepUs } = await measure(plan);
     if (round === 0) continue;
     resolutionUs = Math.min(resolutionUs, stepUs);
@@ -81,6 +81,19 @@ export async function profilePlan(plan: Plan, options: ProfileOptions = {}): Pro
   const kernels = sumByKernel(dispatches);
   const timeMs = kernels.reduce((n, k) => n + k.timeMs, 0);
   return { plan: plan.label, method, resolutionUs: Number.isFinite(resolutionUs) ? resolutionUs : 0, rounds, timeMs, dispatches, kernels };
+}
+
+/** Plans that run one after the other (forward and backward, then the update) as one. */
+export function joinProfiles(plan: string, parts: readonly [Profile, ...Profile[]]): Profile {
+  const dispatches = parts.flatMap((p) => p.dispatches);
+  return {
+    ...parts[0],
+    plan,
+    resolutionUs: Math.max(...parts.map((p) => p.resolutionUs)),
+    timeMs: parts.reduce((n, p) => n + p.timeMs, 0),
+    dispatches,
+    kernels: sumByKernel(dispatches),
+  };
 }
 
 export function sumByKernel(dispatches: readonly DispatchTiming[]): KernelTiming[] {

@@ -1,7 +1,7 @@
 // A profile's sums, the phases and layers that are read off a plan, and the trace in the form that Perfetto and chrome://tracing open.
 import { describe, expect, it } from 'vitest';
 import type { Dispatch, Plan, Tensor } from '../../../src/engine/graph.ts';
-import { chromeTrace, type DispatchTiming, placesOf, type Profile, sumByKernel } from '../../../src/engine/profile.ts';
+import { chromeTrace, type DispatchTiming, joinProfiles, placesOf, type Profile, sumByKernel } from '../../../src/engine/profile.ts';
 
 const timing = (kernel: string, timeUs: number, rest: Partial<DispatchTiming> = {}): DispatchTiming => ({
   kernel,
@@ -46,6 +46,21 @@ describe('the table of kernels', () => {
   it('gives no rate where no time was seen', () => {
     expect(sumByKernel([timing('a', 0, { flops: 5, bytes: 5 })])[0]).toMatchObject({ share: 0, gflopPerS: 0, gbPerS: 0 });
   });
+});
+
+it('profiles of plans that follow each other join to one', () => {
+  const update = [timing('optim/adamw', 100, { phase: 'optimiser' })];
+  const joined = joinProfiles('step', [
+    profile,
+    { ...profile, plan: 'update', resolutionUs: 65, timeMs: 0.1, dispatches: update, kernels: sumByKernel(update) },
+  ]);
+  expect(joined).toMatchObject({ plan: 'step', resolutionUs: 65, timeMs: 0.2 });
+  expect(joined.kernels.map((k) => [k.kernel, k.calls, k.share])).toEqual([
+    ['optim/adamw', 2, 0.55],
+    ['linear/matmul_nt_4x4', 2, 0.4],
+    ['embed/forward', 1, 0.05],
+  ]);
+  expect(chromeTrace(joined).traceEvents.filter((e) => e.ph === 'X')).toHaveLength(5);
 });
 
 describe('the trace', () => {
