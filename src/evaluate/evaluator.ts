@@ -2,7 +2,7 @@
 // thinks, and the negative log-likelihood of held-out expert lines under its own thoughts.
 // Promises: the same seed judges every arm on the same programs. Refuses nothing.
 import { type BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
-import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
+import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
 import type { Transformer } from '../model/transformer.ts';
 import type { ArmResult } from '../run/events.ts';
 import { meanDuration, thinkRates } from '../midtrain/durations.ts';

@@ -7,22 +7,29 @@ export class InputError extends Error {
 
 export type Options = Record<string, string | boolean | undefined>;
 
-/** `--name value` and `--flag` options of a verb; `flags` take no value. Throws InputError on anything else. */
+/** `--name value` and `--flag` options of a verb; `flags` take no value, `repeated` may be given several times. Throws InputError on anything else. */
 export function readOptions(
   verb: string,
   argv: readonly string[],
   values: readonly string[],
   flags: readonly string[],
   positionals = 0,
-): { options: Options; rest: string[] } {
+  repeated: readonly string[] = [],
+): { options: Options; rest: string[]; lists: Record<string, string[]> } {
   const options = Object.fromEntries([
     ...values.map((n) => [n, { type: 'string' as const }]),
+    ...repeated.map((n) => [n, { type: 'string' as const, multiple: true }]),
     ...flags.map((n) => [n, { type: 'boolean' as const }]),
   ]);
   try {
     const parsed = parseArgs({ args: [...argv], options, allowPositionals: positionals > 0, strict: true });
     if (parsed.positionals.length > positionals) throw new InputError(`${verb} takes no argument "${parsed.positionals[positionals]}".`);
-    return { options: parsed.values as Options, rest: parsed.positionals };
+    const given = Object.entries(parsed.values);
+    return {
+      options: Object.fromEntries(given.filter(([, value]) => !Array.isArray(value))) as Options,
+      lists: Object.fromEntries(given.filter(([, value]) => Array.isArray(value))) as Record<string, string[]>,
+      rest: parsed.positionals,
+    };
   } catch (e) {
     if (e instanceof InputError) throw e;
     throw new InputError(`${verb}: ${(e as Error).message.split('. ')[0]?.replace(/\.$/, '')}.`);

@@ -4,8 +4,9 @@
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { InputError, number, readOptions, text, tokenIds } from './arguments.ts';
+import { InputError, number, readOptions, text } from './arguments.ts';
 import { readDataset, readModelFolder, readText, writeFiles, writeOutput } from './files.ts';
+import { GENERATE_USAGE, generate } from './generateVerb.ts';
 import { makeDefault } from './makeDefault.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
@@ -14,7 +15,6 @@ import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
 import { FormatError } from '../formats/formatError.ts';
 import { ModelError } from '../model/modelError.ts';
-import { generateText } from '../run/generateText.ts';
 import { presetRecipe } from '../run/presets.ts';
 import { parseRecipe, RecipeError } from '../run/recipe.ts';
 import { Session } from '../run/session.ts';
@@ -23,8 +23,7 @@ import { writeBundle } from '../share/bundle.ts';
 import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
-  generate --model DIR (--prompt TEXT | --prompt-ids '[1]') --max-tokens N [--temperature 0] [--top-k 0] [--top-p 1] [--seed 0]
-${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
+${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
   make-default [--only recall-lines|pointer-lines|demo]
   results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
 All write JSON to stdout; --json is accepted and changes nothing.
@@ -55,39 +54,6 @@ export async function main(argv: string[]): Promise<number> {
     process.stderr.write(`${(e as Error).message.replace(/\s*\n\s*/g, ' ')}\n`);
     return INPUT_ERRORS.some((type) => e instanceof type) ? 2 : 1;
   }
-}
-
-async function generate(argv: string[]): Promise<number> {
-  const { options } = readOptions(
-    'generate',
-    argv,
-    ['model', 'prompt', 'prompt-ids', 'max-tokens', 'temperature', 'top-k', 'top-p', 'seed'],
-    ['json'],
-  );
-  const dir = text(options, 'model');
-  const request = {
-    maxTokens: number(options, 'max-tokens', { lo: 1, hi: 1e6, integer: true }),
-    temperature: number(options, 'temperature', { lo: 0, hi: 100 }, 0),
-    topK: number(options, 'top-k', { lo: 0, hi: 1e7, integer: true }, 0),
-    topP: number(options, 'top-p', { lo: 0, hi: 1 }, 1),
-    seed: number(options, 'seed', { lo: 0, hi: 0xffffffff, integer: true }, 0),
-  };
-  if ((options.prompt === undefined) === (options['prompt-ids'] === undefined))
-    throw new InputError('Give either --prompt TEXT or --prompt-ids ARRAY.');
-  const folder = await readModelFolder(dir);
-  let prompt: { text: string } | { ids: number[] };
-  if (options.prompt !== undefined) prompt = { text: String(options.prompt) };
-  else {
-    let ids: unknown;
-    try {
-      ids = JSON.parse(String(options['prompt-ids']));
-    } catch {
-      throw new InputError(`--prompt-ids is not JSON: ${String(options['prompt-ids']).slice(0, 60)}`);
-    }
-    prompt = { ids: tokenIds(ids, '--prompt-ids', folder.config.architecture.vocabulary) };
-  }
-  print(await generateText(await open(), folder, { prompt, ...request }));
-  return 0;
 }
 
 function builtinTaskOf(options: { task?: string | boolean }): 'recall-lines' | 'pointer-lines' {

@@ -4,7 +4,7 @@
 import { type Graph, type Tensor, readTensors, writeTensor } from '../engine/graph.ts';
 import { flatGrid } from '../engine/matmul.ts';
 import { type BatchInputs, type BatchPlan, BatchRows, makeScorePlan, makeTrainPlan } from '../model/batch.ts';
-import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
+import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
 import { ADAMW_DEFAULTS, type Optimizer } from '../model/optimizer.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { ROLE } from '../tasks/sequence.ts';

@@ -1,6 +1,6 @@
 // Rollouts of the latent policy read back as thoughts, lines and sequences with their sampler's numbers.
 // Promises: sequence tokens are exactly the rollout's. Refuses a rollout that does not read as its program (an engine fault, not an input's).
-import type { RolloutRecord, Script } from '../model/decode.ts';
+import type { RolloutRecord, Script } from '../model/latentRollout.ts';
 import { type Sequence, buildSequence, parseRollout, withWritten } from '../tasks/sequence.ts';
 import type { LatentForm, Program } from '../tasks/task.ts';
 

@@ -2,7 +2,7 @@
 // a step of decoding, rows of one slot at several positions a piece of a prompt. Logits come in chunks of rows, so that full ones never exist.
 // Refuses: caches that the adapter cannot bind, contexts that the model does not have.
 import { cachedAttention } from '../engine/attention.ts';
-import { createState, freeState, type Graph, type Tensor } from '../engine/graph.ts';
+import type { Graph, Tensor } from '../engine/graph.ts';
 import { chunkRows, emitLogits, logitStride } from '../engine/ops.ts';
 import { ModelError } from './modelError.ts';
 import type { Transformer } from './transformer.ts';
@@ -14,24 +14,29 @@ export interface SlotCache {
   layers: Tensor[];
 }
 
-export function createCache(model: Transformer, S: number, T: number): SlotCache {
-  const { gpu, architecture } = model;
-  const { layers, kvHeads: K, headDim: D, maxPositions } = architecture;
-  if (T > maxPositions)
-    throw new ModelError(`A capacity of ${T} tokens exceeds the model's context of ${maxPositions}. Ask for ${maxPositions} or fewer.`);
-  const slotBytes = T * 2 * K * D * 4;
-  const limit = gpu.device.limits.maxStorageBufferBindingSize;
-  if (S * slotBytes > limit)
-    throw new ModelError(
-      `${S} slots of ${T} tokens need ${S * slotBytes} bytes of keys and values per layer; this adapter binds at most ${limit}. ${
-        slotBytes <= limit ? `Use ${Math.floor(limit / slotBytes)} slots or fewer` : 'Use a smaller capacity'
-      }.`,
-    );
-  return { S, T, layers: Array.from({ length: layers }, (_, l) => createState(gpu, `cache ${l}`, [S, T, 2, K, D])) };
+/** The most slots of T positions that this adapter can bind, at least 1. */
+export function bindableSlots(model: Transformer, T: number): number {
+  return Math.max(1, Math.floor(model.gpu.device.limits.maxStorageBufferBindingSize / slotBytes(model, T)));
 }
 
-export function destroyCache(model: Transformer, cache: SlotCache): void {
-  for (const t of cache.layers) freeState(model.gpu, t);
+/** Bytes of a slot per layer. */
+const slotBytes = ({ architecture: { kvHeads: K, headDim: D } }: Transformer, T: number): number => T * 2 * K * D * 4;
+
+/** Caches made with `make`, whose caller frees them. Throws ModelError when T exceeds the model's context or S slots the adapter's limit. */
+export function createCache(model: Transformer, S: number, T: number, make: (label: string, shape: number[]) => Tensor): SlotCache {
+  const { layers, kvHeads: K, headDim: D } = model.architecture;
+  const { maxPositions } = model;
+  if (T > maxPositions)
+    throw new ModelError(`A capacity of ${T} tokens exceeds the model's context of ${maxPositions}. Ask for ${maxPositions} or fewer.`);
+  const limit = model.gpu.device.limits.maxStorageBufferBindingSize;
+  const bytes = S * slotBytes(model, T);
+  if (bytes > limit)
+    throw new ModelError(
+      `${S} slots of ${T} tokens need ${bytes} bytes of keys and values per layer; this adapter binds at most ${limit}. ${
+        S > 1 ? `Use ${bindableSlots(model, T)} slots or a smaller capacity` : 'Use a smaller capacity'
+      }.`,
+    );
+  return { S, T, layers: Array.from({ length: layers }, (_, l) => make(`cache ${l}`, [S, T, 2, K, D])) };
 }
 
 /** What the rows of a step are. */
@@ -46,13 +51,11 @@ export interface StepInputs {
 
 /** Final normed hidden states (R, C) of a step. W > 0 narrows every layer's attention to a window of W tokens. */
 export function traceStep(graph: Graph, model: Transformer, cache: SlotCache, rows: StepInputs, W = 0): Tensor {
-  const { heads: H, kvHeads: K, headDim: D, attentionScale: scale, layerKinds } = model.architecture;
+  const { heads: H, kvHeads: K, headDim: D, attentionScale: scale } = model.architecture;
   const { S, T } = cache;
   const R = rows.ids.shape[0] as number;
   return model.hidden(graph, { ids: rows.ids, positions: rows.positions, order: null }, (qkv, layer) => {
-    const own = layerKinds[layer]?.window ?? 0;
-    const window = W > 0 && own > 0 ? Math.min(W, own) : Math.max(W, own);
-    const shape = { R, S, T, H, K, D, W: window, scale };
+    const shape = { R, S, T, H, K, D, W: model.windowOf(layer, W), scale };
     return cachedAttention(graph, qkv, cache.layers[layer] as Tensor, shape, rows, model.ropeOf(layer));
   });
 }
@@ -71,7 +74,7 @@ export function traceLogits(graph: Graph, model: Transformer, hidden: Tensor, sa
   const R = hidden.shape[0] as number;
   const V = model.architecture.vocabulary;
   const ld = logitStride(V);
-  const chunk = chunkRows(R, V);
+  const chunk = chunkRows(graph.gpu, R, V);
   for (let firstRow = 0; firstRow < R; firstRow += chunk) {
     const rows = Math.min(chunk, R - firstRow);
     const logits = graph.temp('logits', [rows, ld]);

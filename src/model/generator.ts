@@ -3,7 +3,7 @@
 // what is decided when. A request draws its random numbers from (seed, stream) and positions alone: slot, batch and neighbours change none.
 // Refuses: empty or too long prompts, ids beyond the vocabulary, settings out of range; a second run at a time.
 import { ModelError } from './modelError.ts';
-import { SlotDecoder } from './slotDecoder.ts';
+import { LONGEST_BURST, SlotDecoder } from './slotDecoder.ts';
 import type { Transformer } from './transformer.ts';
 
 /** Text that follows the ids as they come, and says when a stop string is complete (formats/textStream.ts). */
@@ -95,9 +95,6 @@ interface Active extends Entry {
   last: number;
   made: number;
 }
-
-/** The most tokens of a request between two reads. */
-export const LONGEST_BURST = 16;
 
 /** Whether the sampler must look for what to leave out. */
 const filters = (r: CheckedRequest): boolean =>

@@ -1,10 +1,10 @@
 // Rollouts of the latent policy: B rows side by side, each walking its script (prompt and lines), thinking where the policy decides to; everything
 // on the GPU until all are done. The step is the generator's (decodeStep.ts), the sampler is latent/policy_sampler.
 // Refuses: scripts that are empty or longer than the rollout takes.
-import { asUints, createState, freeState, Graph, type Plan, readTensors, type Tensor, viewState, writeTensor } from '../engine/graph.ts';
+import { asUints, type Plan, readTensors, type Tensor, tracePlan, viewState, writeTensor } from '../engine/graph.ts';
 import { lanes, rowGrid } from '../engine/rowGrid.ts';
 import type { LatentForm } from '../tasks/task.ts';
-import { createCache, destroyCache, type SlotCache, traceLogits, traceStep } from './decodeStep.ts';
+import { createCache, traceLogits, traceStep } from './decodeStep.ts';
 import { ModelError } from './modelError.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -41,7 +41,6 @@ export class LatentRollout {
   readonly S: number;
   private readonly stride: number;
   private readonly plan: Plan;
-  private readonly cache: SlotCache;
   private readonly policy: LatentPolicy;
   private readonly settings: Tensor;
   private readonly script: Tensor;
@@ -58,7 +57,6 @@ export class LatentRollout {
     stride: number,
     policy: LatentPolicy,
     plan: Plan,
-    cache: SlotCache,
     t: Record<'settings' | 'script' | 'state' | 'ids' | 'role' | 'record', Tensor>,
   ) {
     this.model = model;
@@ -68,7 +66,6 @@ export class LatentRollout {
     this.stride = stride;
     this.policy = policy;
     this.plan = plan;
-    this.cache = cache;
     this.settings = t.settings;
     this.script = t.script;
     this.state = t.state;
@@ -80,45 +77,42 @@ export class LatentRollout {
   static async make(model: Transformer, B: number, T: number, S: number, W: number, policy: LatentPolicy): Promise<LatentRollout> {
     const { gpu } = model;
     const stride = Math.ceil(B / 64) * 64;
-    const u32 = (label: string, shape: number[]) => createState(gpu, label, shape, 'u32');
-    const tensors = {
-      settings: u32('settings', [16]),
-      script: u32('script', [B, S, 2]),
-      state: u32('rollout state', [8, stride]),
-      ids: u32('ids', [B, T]),
-      role: u32('role', [B, T]),
-      record: createState(gpu, 'record', [B, T, 4]),
-    };
-    const cache = createCache(model, B, T);
-    const graph = new Graph(gpu, 'rollout');
-    const slots = graph.input('slots', [B], 'u32');
-    writeTensor(
-      gpu,
-      slots,
-      Uint32Array.from({ length: B }, (_, b) => b),
-    );
-    const row = (i: number, label: string, shape: number[]): Tensor => viewState(tensors.state, label, i * stride, shape);
-    const inputs = {
-      slots,
-      positions: row(0, 'positions', [B]),
-      ids: row(1, 'ids', [B]),
-      pins: row(2, 'pins', [B, 2]),
-      pinned: true,
-    };
-    traceLogits(graph, model, traceStep(graph, model, cache, inputs, W), ({ logits, rows, firstRow, V, ld }) => {
-      const LANES = lanes(graph, V);
-      graph.dispatch(
-        'latent/policy_sampler',
-        [logits, tensors.settings, tensors.script, tensors.state, tensors.ids, tensors.role, tensors.record],
-        {
+    // the plan owns all of it
+    const { plan, value } = await tracePlan(gpu, 'rollout', (graph) => {
+      const u32 = (label: string, shape: number[]): Tensor => graph.input(label, shape, 'u32');
+      const tensors = {
+        settings: u32('settings', [16]),
+        script: u32('script', [B, S, 2]),
+        state: u32('rollout state', [8, stride]),
+        ids: u32('ids', [B, T]),
+        role: u32('role', [B, T]),
+        record: graph.input('record', [B, T, 4]),
+      };
+      const cache = createCache(model, B, T, (label, shape) => graph.input(label, shape));
+      const slots = u32('slots', [B]);
+      const each = Uint32Array.from({ length: B }, (_, b) => b);
+      writeTensor(gpu, slots, each);
+      const row = (i: number, label: string, shape: number[]): Tensor => viewState(tensors.state, label, i * stride, shape);
+      const inputs = {
+        slots,
+        positions: row(0, 'positions', [B]),
+        ids: row(1, 'ids', [B]),
+        pins: row(2, 'pins', [B, 2]),
+        pinned: W > 0,
+      };
+      traceLogits(graph, model, traceStep(graph, model, cache, inputs, W), ({ logits, rows, firstRow, V, ld }) => {
+        const LANES = lanes(graph, V);
+        const { settings, script, state, ids, role, record } = tensors;
+        graph.dispatch('latent/policy_sampler', [logits, settings, script, state, ids, role, record], {
           overrides: { LANES },
           args: { rows, firstRow, V, ld, T, S, stride },
           grid: rowGrid(rows, LANES),
           cost: rows * V * 40,
-        },
-      );
+        });
+      });
+      return tensors;
     });
-    return new LatentRollout(model, B, T, S, stride, policy, await graph.compile(), cache, tensors);
+    return new LatentRollout(model, B, T, S, stride, policy, plan, value);
   }
 
   /** Rolls every script out (at most B). (seed, stream) names the random numbers: the same pair gives the same rollout. `bias` replaces the policy's. */
@@ -211,7 +205,5 @@ export class LatentRollout {
 
   destroy(): void {
     this.plan.destroy();
-    destroyCache(this.model, this.cache);
-    for (const t of [this.settings, this.script, this.state, this.ids, this.role, this.record]) freeState(this.model.gpu, t);
   }
 }

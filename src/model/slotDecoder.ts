@@ -1,9 +1,20 @@
 // The generator's steps on the GPU: the caches and settings of S slots, and plans for steps of few and many rows, made when first needed. Tokens,
 // positions and the sampler's state stay on the GPU for the steps of a burst; a small ring per slot is read after it.
 // Refuses: caches that the adapter cannot bind, contexts that the model does not have.
-import { createState, freeState, Graph, type Plan, readTensors, type Tensor, viewState, writeTensor } from '../engine/graph.ts';
-import { createCache, destroyCache, type SlotCache, traceLogits, traceStep } from './decodeStep.ts';
-import { type CheckedRequest, LONGEST_BURST, type Sampled, type StepEngine, type StepRow } from './generator.ts';
+import {
+  createState,
+  type Dtype,
+  freeState,
+  type Graph,
+  type Plan,
+  readTensors,
+  type Tensor,
+  tracePlan,
+  viewState,
+  writeTensor,
+} from '../engine/graph.ts';
+import { createCache, type SlotCache, traceLogits, traceStep } from './decodeStep.ts';
+import type { CheckedRequest, Sampled, StepEngine, StepRow } from './generator.ts';
 import { ModelError } from './modelError.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -25,6 +36,8 @@ export function decodeRows(n: number, S: number): number {
   return rows;
 }
 
+/** The most steps between two reads. */
+export const LONGEST_BURST = 16;
 /** Words of settings per slot; see shaders/sample/token.wgsl. */
 const SETTINGS = 8;
 const bitsOf = (...values: number[]): number[] => [...new Uint32Array(Float32Array.from(values).buffer)];
@@ -35,6 +48,7 @@ export class SlotDecoder implements StepEngine {
   readonly vocabulary: number;
   private readonly model: Transformer;
   private readonly cache: SlotCache;
+  private readonly owned: Tensor[];
   /** Rows of `state`: slot, position, current token. */
   private readonly stride: number;
   private readonly state: Tensor;
@@ -45,30 +59,41 @@ export class SlotDecoder implements StepEngine {
   private readonly ring: Tensor;
   /** Position of the last token, by slot. */
   private readonly last: Uint32Array;
-  private readonly plans = new Map<string, Promise<Plan>>();
+  private readonly plans = new Map<string, Plan>();
 
-  private constructor(model: Transformer, cache: SlotCache) {
-    const { gpu } = model;
-    const { S } = cache;
+  private constructor(model: Transformer, S: number, T: number, owned: Tensor[]) {
+    const make = (label: string, shape: number[], dtype: Dtype): Tensor => {
+      const t = createState(model.gpu, label, shape, dtype);
+      owned.push(t);
+      return t;
+    };
     this.model = model;
-    this.cache = cache;
+    this.owned = owned;
     this.slots = S;
-    this.capacity = cache.T;
+    this.capacity = T;
     this.vocabulary = model.architecture.vocabulary;
     this.words = Math.ceil(this.vocabulary / 32);
     this.last = new Uint32Array(S);
     this.stride = Math.ceil(Math.max(S, ...PREFILL_ROWS) / 64) * 64;
-    this.state = createState(gpu, 'decoder rows', [3, this.stride], 'u32');
-    this.pins = createState(gpu, 'decoder pins', [this.stride, 2], 'u32');
-    this.settings = createState(gpu, 'sampler settings', [S, SETTINGS], 'u32');
-    this.seen = createState(gpu, 'seen tokens', [S, this.words], 'u32');
-    this.ring = createState(gpu, 'sampled tokens', [S, LONGEST_BURST, 4], 'u32');
+    this.cache = createCache(model, S, T, (label, shape) => make(label, shape, 'f32'));
+    this.state = make('decoder rows', [3, this.stride], 'u32');
+    this.pins = make('decoder pins', [this.stride, 2], 'u32');
+    this.settings = make('sampler settings', [S, SETTINGS], 'u32');
+    this.seen = make('seen tokens', [S, this.words], 'u32');
+    this.ring = make('sampled tokens', [S, LONGEST_BURST, 4], 'u32');
   }
 
+  /** Throws ModelError when S slots of T tokens cannot be had from this model or adapter, GpuError('memory') when there is no room. */
   static async make(model: Transformer, S: number, T: number): Promise<SlotDecoder> {
     if (!(Number.isInteger(S) && S >= 1 && Number.isInteger(T) && T >= 2))
       throw new ModelError(`A generator of ${S} slots of ${T} tokens: at least 1 slot and 2 tokens are needed, as integers.`);
-    return model.gpu.guarded('the caches of a generator', () => new SlotDecoder(model, createCache(model, S, T)));
+    const owned: Tensor[] = [];
+    try {
+      return await model.gpu.guarded('the caches of a generator', () => new SlotDecoder(model, S, T, owned));
+    } catch (e) {
+      for (const t of owned) freeState(model.gpu, t);
+      throw e;
+    }
   }
 
   admit(slot: number, request: CheckedRequest, last: number): void {
@@ -97,9 +122,7 @@ export class SlotDecoder implements StepEngine {
 
   async decode(rows: readonly StepRow[], steps: number, filters: boolean): Promise<Sampled[]> {
     if (steps > LONGEST_BURST) throw new ModelError(`${steps} steps between two reads; the ring holds ${LONGEST_BURST}.`);
-    const R = decodeRows(rows.length, this.slots);
-    const plan = await this.plan(`decode ${R}${filters ? ' filtered' : ''}`, (graph) => this.traceDecode(graph, R, filters));
-    this.writeRows(rows);
+    const plan = await this.prepare(rows, filters);
     plan.run(steps);
     const [read] = (await readTensors(this.model.gpu, [this.ring])) as [Float32Array];
     const words = new Uint32Array(read.buffer, read.byteOffset, read.length);
@@ -116,23 +139,24 @@ export class SlotDecoder implements StepEngine {
     });
   }
 
-  destroy(): void {
-    const { gpu } = this.model;
-    for (const plan of this.plans.values())
-      plan.then(
-        (p) => p.destroy(),
-        () => undefined, // it was never made, and whoever asked for it was told
-      );
-    for (const t of [this.state, this.pins, this.settings, this.seen, this.ring]) freeState(gpu, t);
-    destroyCache(this.model, this.cache);
+  /** The decoding step for these rows, which stand ready in it: each run() takes them one token further. */
+  async prepare(rows: readonly StepRow[], filters: boolean): Promise<Plan> {
+    const R = decodeRows(rows.length, this.slots);
+    const plan = await this.plan(`decode ${R}${filters ? ' filtered' : ''}`, (graph) => this.traceDecode(graph, R, filters));
+    this.writeRows(rows);
+    return plan;
   }
 
-  private plan(name: string, trace: (graph: Graph) => void): Promise<Plan> {
+  destroy(): void {
+    for (const plan of this.plans.values()) plan.destroy();
+    this.plans.clear();
+    for (const t of this.owned) freeState(this.model.gpu, t);
+  }
+
+  private async plan(name: string, trace: (graph: Graph) => void): Promise<Plan> {
     let plan = this.plans.get(name);
     if (!plan) {
-      const graph = new Graph(this.model.gpu, name);
-      trace(graph);
-      plan = graph.compile();
+      ({ plan } = await tracePlan(this.model.gpu, name, trace));
       this.plans.set(name, plan);
     }
     return plan;

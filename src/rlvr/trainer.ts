@@ -2,7 +2,7 @@
 // line tokens carry the rollout's advantage; what the environment wrote carries none.
 // Promises: groups without spread change nothing; the sampler's log-probabilities are compared with the trainer's every step.
 import { type BatchPlan, BatchRows, makeTrainPlan } from '../model/batch.ts';
-import { type LatentPolicy, LatentRollout } from '../model/decode.ts';
+import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
 import { ADAMW_DEFAULTS, type Optimizer } from '../model/optimizer.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';

@@ -1,26 +1,110 @@
-// Text from a model folder: prompt in, tokens and their log-probabilities out, as they come.
-// Refuses: prompts as text without a tokenizer, prompts that do not fit the context.
+// Text from a model folder: prompts in, tokens with their log-probabilities and entropies out as they come, many requests side by side.
+// Refuses: prompts as text without a tokenizer, conversations without a chat template, prompts that do not fit the context.
+import { type ChatMessage, readChatTemplate, renderChat } from '../formats/chatTemplate.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
+import { decodeUtf8 } from '../formats/json.ts';
+import type { PeftAdapter } from '../formats/peft.ts';
+import { TextStream } from '../formats/textStream.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { Generator } from '../model/decode.ts';
+import { bindableSlots } from '../model/decodeStep.ts';
+import { type FinishReason, type Generated, type GenerationRequest, Generator } from '../model/generator.ts';
 import { ModelError } from '../model/modelError.ts';
 import { loadFolder } from './session.ts';
 
-export interface TextRequest {
-  prompt: { text: string } | { ids: readonly number[] };
-  maxTokens: number;
-  temperature: number;
-  topK: number;
-  topP: number;
-  seed: number;
+export type Prompt = { text: string } | { ids: readonly number[] } | { messages: readonly ChatMessage[] };
+
+/** Sampling as in model/generator.ts; the model's end-of-sequence tokens stop it as well. */
+export interface TextRequest
+  extends Pick<GenerationRequest, 'maxTokens' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'seed' | 'stream'> {
+  prompt: Prompt;
+  /** Texts that end the answer and are not part of it. */
+  stop?: readonly string[];
 }
 
-export interface GeneratedText {
-  ids: number[];
-  /** Empty when there is no tokenizer. */
-  text: string;
-  /** log p(ids[i] | prompt, ids[<i]) under the model, temperature 1, before any filter. */
-  logprobs: number[];
+export interface GeneratedText extends Generated {
+  reason: FinishReason;
+}
+
+export interface GenerateOptions {
+  /** How weights are kept on the GPU. */
+  storage?: 'f32' | 'f16';
+  adapter?: PeftAdapter | null;
+  /** Requests at a time; as many as are sensible by default. */
+  slots?: number;
+}
+
+/** Requests at a time where nothing else is said. */
+const SLOTS = { software: 16, gpu: 64 };
+
+/** Ids of a prompt. Throws ModelError, or FormatError by the chat template. */
+export function promptIds(
+  { tokenizer, tokenizerFiles }: Pick<DroppedModel, 'tokenizer' | 'tokenizerFiles'>,
+  prompt: Prompt,
+): readonly number[] {
+  if ('ids' in prompt) return prompt.ids;
+  if (!tokenizer) throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
+  if ('text' in prompt) return tokenizer.encode(prompt.text, { addBos: true });
+  const text = (name: string): string | null => {
+    const bytes = tokenizerFiles.get(name);
+    return bytes ? decodeUtf8(bytes, name) : null;
+  };
+  const chat = readChatTemplate({ tokenizerConfigJson: text('tokenizer_config.json'), chatTemplateJinja: text('chat_template.jinja') });
+  if (!chat)
+    throw new ModelError('This model folder has no chat template, so it was not made for conversations. Give the prompt as plain text.');
+  const { template, bos, eos } = chat;
+  return tokenizer.encode(renderChat(template, prompt.messages, { addGenerationPrompt: true, bos, eos }), { addBos: false });
+}
+
+/** Generates for all requests; `onText` hears new final text (where there is a tokenizer), `onDone` each result, both by the request's index. */
+export async function generateTexts(
+  gpu: GpuContext,
+  folder: DroppedModel,
+  requests: readonly TextRequest[],
+  options: GenerateOptions = {},
+  onText?: (index: number, text: string) => void,
+  onDone?: (index: number, result: GeneratedText) => void,
+): Promise<GeneratedText[]> {
+  const { tokenizer, config } = folder;
+  const context = config.architecture.maxPositions;
+  const prepared = requests.map(({ prompt, stop = [], ...sampling }): GenerationRequest => {
+    const ids = promptIds(folder, prompt);
+    if (ids.length + sampling.maxTokens > context)
+      throw new ModelError(
+        `A prompt of ${ids.length} tokens and ${sampling.maxTokens} new ones exceed the context of ${context}. Shorten one of them.`,
+      );
+    if (stop.length > 0 && !tokenizer)
+      throw new ModelError('This model folder has no tokenizer.json, so there is no text in which a stop string could be found.');
+    const text = tokenizer ? { text: new TextStream(tokenizer, { stopStrings: stop, after: ids }) } : {};
+    return { ...sampling, ...text, promptIds: ids, stopIds: config.eosIds };
+  });
+  const { storage = 'f32', adapter = null } = options;
+  const model = await loadFolder(gpu, folder, { storage, lora: adapter });
+  let generator: Generator | null = null;
+  try {
+    if (adapter) await model.loadAdapter(adapter.layers);
+    const capacity = Math.max(2, ...prepared.map((r) => r.promptIds.length + r.maxTokens));
+    const wanted = options.slots ?? (gpu.software ? SLOTS.software : SLOTS.gpu);
+    const slots = Math.max(1, Math.min(wanted, prepared.length, bindableSlots(model, capacity)));
+    generator = await Generator.make(model, { slots, capacity });
+    const results = prepared.map((): GeneratedText => ({ ids: [], logprobs: [], entropies: [], text: '', reason: 'aborted' }));
+    const index = new Map(prepared.map((request, i) => [(generator as Generator).submit(request), i]));
+    for await (const event of generator.run()) {
+      const i = index.get(event.request) as number;
+      const result = results[i] as GeneratedText;
+      result.ids.push(...event.ids);
+      result.logprobs.push(...event.logprobs);
+      result.entropies.push(...event.entropies);
+      result.text += event.text;
+      if (event.text !== '') onText?.(i, event.text);
+      if (event.reason === null) continue;
+      result.reason = event.reason;
+      onDone?.(i, result);
+    }
+    return results;
+  } finally {
+    generator?.destroy();
+    model.destroy();
+  }
 }
 
 export async function generateText(
@@ -29,45 +113,6 @@ export async function generateText(
   request: TextRequest,
   onText?: (text: string) => void,
 ): Promise<GeneratedText> {
-  const { tokenizer, config } = folder;
-  let ids: readonly number[];
-  if ('ids' in request.prompt) ids = request.prompt.ids;
-  else if (tokenizer) ids = tokenizer.encode(request.prompt.text, { addBos: true });
-  else throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
-  const need = ids.length + request.maxTokens;
-  if (need > config.architecture.maxPositions)
-    throw new ModelError(
-      `A prompt of ${ids.length} tokens and ${request.maxTokens} new ones exceed the context of ${config.architecture.maxPositions}. Shorten one of them.`,
-    );
-  const model = await loadFolder(gpu, folder);
-  let generator: Generator | null = null;
-  try {
-    const filter = request.temperature > 0 && (request.topK > 0 || request.topP < 1);
-    generator = await Generator.make(model, 1, need, filter);
-    const shown: number[] = [];
-    const said = { length: 0 };
-    const options = {
-      maxTokens: request.maxTokens,
-      temperature: request.temperature,
-      topK: request.topK,
-      topP: request.topP,
-      seed: request.seed,
-      stopIds: config.eosIds,
-    };
-    const [result] = await generator.generate([ids], options, (more) => {
-      shown.push(...more);
-      if (onText && tokenizer) {
-        // a multi-byte character may be cut between tokens: what is not whole yet waits for the next ones
-        const text = tokenizer.decode(shown).replace(/\uFFFD+$/, '');
-        if (text.length > said.length) onText(text.slice(said.length));
-        said.length = Math.max(said.length, text.length);
-      }
-      return true;
-    });
-    if (!result) throw new ModelError('Nothing was generated.');
-    return { ...result, text: tokenizer ? tokenizer.decode(result.ids) : '' };
-  } finally {
-    generator?.destroy();
-    model.destroy();
-  }
+  const [result] = await generateTexts(gpu, folder, [request], {}, (_, text) => onText?.(text));
+  return result as GeneratedText;
 }

@@ -1,14 +1,14 @@
 // A run: recipe in, log out. Stages in order: evaluation of the base, NTP, RA3 (E-step, infusion, M-step, for each EM iteration), then RLVR from each
 // arm, with evaluations between. Everything a run says goes through `emit`; nothing is kept but the arms' weights.
 // Promises: the same recipe on the same adapter gives the same log (times aside). Refuses recipes that do not fit the model or the data.
-import { tuneMatmul } from '../engine/matmul.ts';
+import { tune } from '../engine/tuner.ts';
 import { pacerOf } from '../engine/pacer.ts';
 import { GpuError } from '../gpu/context.ts';
 import { elboSettings } from '../midtrain/elbo.ts';
 import { EStep } from '../midtrain/eStep.ts';
 import type { LatentTrace } from '../midtrain/rollouts.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
-import type { LatentPolicy } from '../model/decode.ts';
+import type { LatentPolicy } from '../model/latentRollout.ts';
 import { Optimizer } from '../model/optimizer.ts';
 import { parameterCount, Transformer } from '../model/transformer.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
@@ -30,6 +30,8 @@ export const VERSION = '0.1.0';
 
 export interface RunInputs {
   gpu: GpuContext;
+  /** Opens a device in place of one that was lost. Without it a loss ends the run. */
+  reopen?: () => Promise<GpuContext>;
   recipe: Recipe;
   architecture: Architecture;
   /** The base model's tensors. */
@@ -45,10 +47,15 @@ export interface RunOutcome {
   arms: Map<Arm, NamedTensor[]>;
   /** Programs infused with the last q's thoughts. */
   infused: LatentTrace[];
+  /** The device that the run ended on. */
+  gpu: GpuContext;
 }
 
 /** Streams of random numbers by purpose: no purpose sees another's. */
 const STREAM = { eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
+/** Losses of the device within this time after which the run stops (R37). */
+const MOST_LOSSES = 4;
+const LOSS_WINDOW_MS = 600_000;
 const SHOWN_PROGRAMS = 6;
 /** Rows of the small evaluator: the shown programs, and the sample that a think-rate floor is set by. */
 const EXPLAINED = 8;
@@ -64,10 +71,16 @@ class Run {
   private base!: Transformer;
   private policy!: Transformer;
   private optimizer!: Optimizer;
-  private readonly models: { destroy(): void }[] = [];
+  /** Every model that is live, in the order of their making. */
+  private readonly models: Transformer[] = [];
+  private gpu: GpuContext;
+  private readonly recovery = new Recovery();
+  private readonly lossTimes: number[] = [];
   private readonly started = performance.now();
   private readonly results: ArmResult[] = [];
   private readonly arms = new Map<Arm, Transformer>();
+  /** Their weights on the host: what the run leaves, whatever happens to the device. */
+  private readonly weights = new Map<Arm, NamedTensor[]>();
   private readonly stages: PlannedStage[];
   private current: PlannedStage | null = null;
   private doneCost = 0;
@@ -84,6 +97,7 @@ class Run {
   constructor(inputs: RunInputs) {
     this.i = inputs;
     const { recipe, corpus } = inputs;
+    this.gpu = inputs.gpu;
     this.parameters = parameterCount(inputs.architecture);
     this.stages = planStages(recipe, corpus, this.parameters);
     this.totalCost = this.stages.reduce((n, s) => n + s.cost, 0);
@@ -91,12 +105,12 @@ class Run {
   }
 
   async all(): Promise<RunOutcome> {
-    const { recipe, gpu, corpus } = this.i;
+    const { recipe, corpus } = this.i;
     this.i.emit({
       type: 'start',
       runId: runId(recipe),
       recipe,
-      adapter: gpu.report,
+      adapter: this.gpu.report,
       version: VERSION,
       startedAt: new Date().toISOString(),
       parameters: this.parameters,
@@ -106,24 +120,22 @@ class Run {
     let status: RunSummary['status'] = 'finished';
     let error: string | null = null;
     try {
-      const variants = await tuneMatmul(gpu);
-      this.i.emit({
-        type: 'notice',
-        level: 'info',
-        message: `Matmul kernels chosen by measuring: ${[...variants].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.`,
-      });
-      this.base = await this.model();
-      this.policy = await this.model();
-      this.optimizer = await Optimizer.make(this.policy);
-      this.models.push(this.optimizer);
-      await this.i.load(this.base);
-      await this.work();
+      for (;;) {
+        try {
+          await this.prepare();
+          await this.work();
+          break;
+        } catch (e) {
+          await this.resume(e);
+        }
+      }
     } catch (e) {
       status = e instanceof Stopped ? 'stopped' : 'failed';
       error = e instanceof Stopped ? null : (e as Error).message;
       if (error) this.i.emit({ type: 'notice', level: 'error', message: error });
       if (!(e instanceof Stopped) && !(e instanceof GpuError)) console.error(e);
     }
+    const { gpu } = this;
     const submission = Math.round(pacerOf(gpu).longestMs());
     this.i.emit({
       type: 'notice',
@@ -132,15 +144,50 @@ class Run {
     });
     const timeMs = performance.now() - this.started;
     const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
-    const arms = new Map<Arm, NamedTensor[]>();
-    try {
-      for (const [arm, model] of this.arms) arms.set(arm, await model.readAll());
-    } catch {
-      // the device is gone; the log and the results stay
-    }
     this.destroy();
     this.i.emit({ type: 'end', summary });
-    return { summary, arms, infused: this.infused };
+    return { summary, arms: this.weights, infused: this.infused, gpu };
+  }
+
+  /** Kernels chosen, the models that every stage needs. */
+  private async prepare(): Promise<void> {
+    const { gpu } = this;
+    const { choices, measured, notices } = await tune(gpu);
+    if (this.lossTimes.length === 0) {
+      this.i.emit({
+        type: 'notice',
+        level: 'info',
+        message: `Matmul kernels ${measured.length > 0 ? 'chosen by measuring' : 'as measured before'}: ${[...choices].map(([k, v]) => `${k}: ${v.replace('linear/matmul_', '')}`).join(', ')}.`,
+      });
+      for (const message of notices) this.i.emit({ type: 'notice', level: 'warning', message });
+    }
+    this.base = await this.model();
+    this.policy = await this.model();
+    this.optimizer = await Optimizer.make(this.policy);
+    await this.i.load(this.base);
+  }
+
+  /** After a lost device: a new one, on which the stages are gone through again up to the last snapshot. Anything else is thrown on. */
+  private async resume(e: unknown): Promise<void> {
+    const { gpu } = this;
+    if (e instanceof Stopped || !this.i.reopen || !(await isLost(gpu))) throw e;
+    const now = performance.now();
+    this.lossTimes.push(now);
+    const recent = this.lossTimes.filter((t) => now - t < LOSS_WINDOW_MS).length;
+    if (recent >= MOST_LOSSES)
+      throw new GpuError(
+        'lost',
+        `The GPU device was lost ${recent} times within ten minutes, so the run was stopped; its log and what was trained are kept. Use a smaller batch, or another adapter.`,
+      );
+    this.destroy();
+    this.models.length = 0;
+    this.arms.clear();
+    this.evaluator = null;
+    this.explainer = null;
+    this.gpu = await this.i.reopen();
+    this.recovery.replay();
+    const at = this.recovery.describe();
+    this.i.emit({ type: 'notice', level: 'warning', message: `The GPU device was lost; a new one goes on from ${at}.` });
   }
 
   private async work(): Promise<void> {
@@ -183,7 +230,7 @@ class Run {
 
   /** A model of its own, freed at the end of the run. */
   private async model(): Promise<Transformer> {
-    const model = await Transformer.make(this.i.gpu, this.i.architecture);
+    const model = await Transformer.make(this.gpu, this.i.architecture);
     this.models.push(model);
     return model;
   }
@@ -192,25 +239,86 @@ class Run {
     const model = this.arms.get(arm) ?? (await this.model());
     model.copyFrom(weights);
     this.arms.set(arm, model);
+    if (!this.recovery.replaying) this.weights.set(arm, await model.readAll());
   }
 
-  private async inStage<T>(ref: StageRef, body: (report: (done: number) => Promise<void>) => Promise<T>): Promise<T> {
+  /**
+   * One stage. `body` begins at step `first` (0 unless it was interrupted) and calls report after each step; `state` is what it needs beside the
+   * models to go on from there.
+   */
+  private async inStage<T>(
+    ref: StageRef,
+    body: (report: (done: number) => Promise<void>, first: number) => Promise<T>,
+    state: StageState = NO_STATE,
+  ): Promise<T> {
     const planned = this.stages.find((s) => sameStage(s.ref, ref)) ?? { ref, steps: 1, cost: 0 };
+    const entered = this.recovery.enter();
+    if (entered.done) {
+      state.restore(entered.data);
+      return entered.value as T;
+    }
     this.current = planned;
     const t0 = performance.now();
-    this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
-    this.progress(0, true);
+    const first = entered.snapshot?.step ?? 0;
+    if (entered.snapshot) {
+      this.restore(entered.snapshot);
+      state.restore(entered.snapshot.data);
+    } else {
+      this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
+      await this.save(ref, 0, state);
+    }
+    this.progress(first, true);
     const value = await body(async (done) => {
       this.progress(done, false);
-      this.i.gpu.check();
+      this.gpu.check();
       // what is held is looked at: its count is exact
       await this.i.control.boundary(() => this.progress(done, true));
-    });
+      if (done < planned.steps && this.recovery.due()) await this.save(ref, done, state);
+    }, first);
+    this.recovery.leave(value, state.save());
     this.progress(planned.steps, true);
     this.doneCost += planned.cost;
     this.i.emit({ type: 'stage', status: 'end', steps: planned.steps, timeMs: performance.now() - t0, ...ref });
     this.current = null;
     return value;
+  }
+
+  /** A value that is worked out on the device between stages: once, whatever happens to the device later. */
+  private async remember<T>(work: () => Promise<T>): Promise<T> {
+    const entered = this.recovery.enter();
+    if (entered.done) return entered.value as T;
+    if (entered.snapshot) this.restore(entered.snapshot);
+    else await this.save(null, 0, NO_STATE);
+    const value = await work();
+    this.recovery.leave(value, null);
+    return value;
+  }
+
+  private async save(ref: StageRef | null, step: number, state: StageState): Promise<void> {
+    if (!this.i.reopen) return;
+    const t0 = performance.now();
+    const models: Float32Array[][][] = [];
+    for (const model of this.models) models.push(await model.snapshot());
+    const optimizer = await this.optimizer.snapshot();
+    this.recovery.keep({
+      ref,
+      step,
+      data: state.save(),
+      models,
+      optimizer,
+      tokens: this.tokens,
+      results: this.results.length,
+      tookMs: performance.now() - t0,
+    });
+  }
+
+  private restore({ models, optimizer, tokens, results }: Snapshot): void {
+    this.models.forEach((model, i) => {
+      model.restore(models[i] as Float32Array[][]);
+    });
+    this.optimizer.restore(optimizer);
+    this.tokens = tokens;
+    this.results.length = results;
   }
 
   private progress(done: number, always: boolean): void {
@@ -230,7 +338,7 @@ class Run {
     for (const [k, v] of Object.entries(values))
       if (v !== null && !Number.isFinite(v))
         this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
-    this.i.emit({ type: 'metrics', step, values: clean, ...ref });
+    if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, ...ref });
   }
 
   private async evaluatorOf(): Promise<Evaluator> {
@@ -279,13 +387,13 @@ class Run {
   /** The policy's thoughts on a few fixed programs, with what they gain. */
   private async showTraces(ref: StageRef, step: number, bias = 0): Promise<void> {
     const { corpus, recipe } = this.i;
-    if (!corpus.thinks) return;
+    if (!corpus.thinks || this.recovery.replaying || !this.recovery.isNew(ref, 'traces', step)) return;
     const explainer = await this.explainerOf();
     const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, this.stream('explain', 0, 'base', 0), bias);
     this.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
   }
 
-  private async supervised(ref: StageRef, settings: Recipe['ntp'], draw: (count: number) => Sequence[]): Promise<void> {
+  private async supervised(ref: StageRef, settings: Recipe['ntp'], pool: readonly Sequence[], rng: Rng): Promise<void> {
     const { corpus } = this.i;
     const trainer = await SupervisedTrainer.make(
       this.policy,
@@ -295,11 +403,12 @@ class Run {
     );
     try {
       this.optimizer.reset();
-      await this.inStage(ref, async (report) => {
+      const draw = (): Sequence[] => Array.from({ length: settings.batch }, () => pool[rng.int(pool.length)] as Sequence);
+      const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
         let since = performance.now();
         let tokens = 0;
-        for (let step = 0; step < settings.steps; step++) {
-          tokens += trainer.step(draw(settings.batch), {
+        for (let step = first; step < settings.steps; step++) {
+          tokens += trainer.step(draw(), {
             lr: warmUpAndDecay(settings.lr, step, settings.steps),
             weightDecay: settings.weightDecay,
           });
@@ -318,7 +427,8 @@ class Run {
           }
           await report(step + 1);
         }
-      });
+      };
+      await this.inStage(ref, train, streamOf(rng));
     } finally {
       trainer.destroy();
     }
@@ -338,16 +448,13 @@ class Run {
     // the same programs in the same order as the first M-step's: what differs is the thoughts alone
     const rng = this.rng('mStep', 1);
     const pool = corpus.train(this.rng('infuse', 1), recipe.ra3.infuse).map((p) => this.plain(p));
-    await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, (count) =>
-      Array.from({ length: count }, () => pool[rng.int(pool.length)] as Sequence),
-    );
+    await this.supervised({ stage: 'ntp', arm: 'ntp' }, recipe.ntp, pool, rng);
     await this.keep('ntp', this.policy);
   }
 
   private async ra3(): Promise<void> {
-    const { recipe, gpu, architecture } = this.i;
-    const { ra3 } = recipe;
-    const pi = await Transformer.make(gpu, architecture);
+    const { ra3 } = this.i.recipe;
+    const pi = await this.model();
     try {
       pi.copyFrom(this.base);
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
@@ -357,14 +464,13 @@ class Run {
           : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
         this.policy.copyFrom(pi);
         const rng = this.rng('mStep', iteration);
-        await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, (count) =>
-          Array.from({ length: count }, () => sequences[rng.int(sequences.length)] as Sequence),
-        );
+        await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, sequences, rng);
         pi.copyFrom(this.policy);
         await this.showTraces({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps);
       }
       await this.keep('ra3', pi);
     } finally {
+      this.models.splice(this.models.indexOf(pi), 1);
       pi.destroy();
     }
   }
@@ -387,7 +493,7 @@ class Run {
     const logZ = logLatents(corpus.form, architecture.vocabulary);
     const eShape = { P: ra3.programs, G: ra3.group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window, L: corpus.maxLines };
     const elbo = { settings: elboSettings(ra3, logZ), logZ };
-    const bias = await this.thinkBias(pi, iteration);
+    const bias = await this.remember(() => this.thinkBias(pi, iteration));
     const eStep = await EStep.make(this.policy, pi, this.optimizer, eShape, this.latent(bias), elbo);
     try {
       this.optimizer.reset();

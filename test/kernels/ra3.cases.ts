@@ -4,7 +4,7 @@ import { EStep } from '../../src/midtrain/eStep.ts';
 import { elboSettings } from '../../src/midtrain/elbo.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { BatchRows, makeScorePlan } from '../../src/model/batch.ts';
-import { LatentRollout } from '../../src/model/decode.ts';
+import { LatentRollout } from '../../src/model/latentRollout.ts';
 import { Optimizer } from '../../src/model/optimizer.ts';
 import { Transformer } from '../../src/model/transformer.ts';
 import { readTrace, scriptOf } from '../../src/midtrain/rollouts.ts';

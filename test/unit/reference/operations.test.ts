@@ -7,7 +7,7 @@ import { swigluBackward, swigluForward } from '../../reference/mlp.ts';
 import { rmsNormBackward, rmsNormForward } from '../../reference/norm.ts';
 import { adamw, clipFactor, globalNorm } from '../../reference/optimiser.ts';
 import { rope } from '../../reference/rope.ts';
-import { samplerDistribution } from '../../reference/sampler.ts';
+import { PLAIN, samplerDistribution } from '../../reference/sampler.ts';
 import { dot, expectGradient, randomArray } from './finiteDifference.ts';
 
 const close = (a: ArrayLike<number>, b: ArrayLike<number>, digits = 12) => {
@@ -184,13 +184,26 @@ describe('adamw', () => {
 describe('samplerDistribution', () => {
   const logits = [1, 3, 2, 3].map((v) => Math.log(v));
   it('applies temperature, top-k and top-p in this order', () => {
-    close(samplerDistribution(logits, { temperature: 1, topK: 0, topP: 1 }), [1 / 9, 3 / 9, 2 / 9, 3 / 9]);
-    close(samplerDistribution(logits, { temperature: 0.5, topK: 0, topP: 1 }), [1 / 23, 9 / 23, 4 / 23, 9 / 23]);
-    close(samplerDistribution(logits, { temperature: 1, topK: 3, topP: 1 }), [0, 3 / 8, 2 / 8, 3 / 8]);
-    close(samplerDistribution(logits, { temperature: 1, topK: 3, topP: 0.7 }), [0, 0.5, 0, 0.5]);
-    close(samplerDistribution(logits, { temperature: 1, topK: 0, topP: 0.7 }), [0, 3 / 8, 2 / 8, 3 / 8]);
+    close(samplerDistribution(logits, PLAIN), [1 / 9, 3 / 9, 2 / 9, 3 / 9]);
+    close(samplerDistribution(logits, { ...PLAIN, temperature: 0.5 }), [1 / 23, 9 / 23, 4 / 23, 9 / 23]);
+    close(samplerDistribution(logits, { ...PLAIN, topK: 3 }), [0, 3 / 8, 2 / 8, 3 / 8]);
+    close(samplerDistribution(logits, { ...PLAIN, topK: 3, topP: 0.7 }), [0, 0.5, 0, 0.5]);
+    close(samplerDistribution(logits, { ...PLAIN, topP: 0.7 }), [0, 3 / 8, 2 / 8, 3 / 8]);
+  });
+  it('divides positive logits of seen tokens by the penalty and multiplies negative ones, before all else', () => {
+    const seen = new Set([1, 4]);
+    const signed = [0, Math.log(4), Math.log(2), 0, -Math.log(2)];
+    close(
+      samplerDistribution(signed, { ...PLAIN, repetitionPenalty: 2 }, seen),
+      [1, 2, 2, 1, 0.25].map((v) => v / 6.25),
+    );
+    close(samplerDistribution(signed, { ...PLAIN, repetitionPenalty: 2, topK: 1 }, seen), [0, 0.5, 0.5, 0, 0]);
+  });
+  it('leaves out what is less than min-p of the likeliest after temperature', () => {
+    close(samplerDistribution(logits, { ...PLAIN, minP: 0.5 }), [0, 3 / 8, 2 / 8, 3 / 8]);
+    close(samplerDistribution(logits, { ...PLAIN, temperature: 0.5, minP: 0.5 }), [0, 0.5, 0, 0.5]);
   });
   it('is greedy at temperature 0, the first of equals', () => {
-    expect(Array.from(samplerDistribution(logits, { temperature: 0, topK: 0, topP: 1 }))).toEqual([0, 1, 0, 0]);
+    expect(Array.from(samplerDistribution(logits, { ...PLAIN, temperature: 0 }))).toEqual([0, 1, 0, 0]);
   });
 });
