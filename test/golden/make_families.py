@@ -6,14 +6,15 @@ Each folder holds a model as transformers 5 writes it (config.json, weights; one
   config.4.json          the same model as transformers 4 described it; checked here to give the same logits
   golden.json            prompts, their greedy continuations, the loss, ten AdamW steps, and a summary of the weights after them
   logits.safetensors     logits.0, logits.1: (T, V) of both prompts, every position
-  gradients.safetensors  the gradient of the loss by every parameter, under the name and in the shape of the parameter
+  gradients.safetensors  the gradient of the loss by every parameter, under the name and in the shape of the tensor in the file
 
 All numbers are float32, attention is `eager`. Norms and biases are random, not 1 and 0. Conventions: the loss is the mean of -log p over all predicted
 tokens of the batch, token i of a line predicted from those before it, the first not predicted. greedy: argmax of the full forward pass; the
-end-of-sequence id does not occur and the first two logits are at least 1e-3 apart at every step (the seed is chosen so). AdamW: constant learning rate, weight decay on tensors of two
-dimensions (embeddings and heads among them) and on no others; step s takes the lines (s * batch + j) mod their number, padded on the right; gradNorm
-is the global L2 norm before clipping; loss and gradNorm belong to the parameters before the update. `float32Noise` says how far the same numbers are
-from a run in float64, relative; the samples of `weights` are elements on which both runs agree to 1e-5."""
+end-of-sequence id does not occur and the first two logits are at least 1e-3 apart at every step (the seed is chosen so). AdamW: constant learning rate,
+weight decay on tensors of two dimensions (embeddings and heads among them) and on no others; step s takes the lines (s * batch + j) mod their number,
+padded on the right; gradNorm is the global L2 norm before clipping; loss and gradNorm belong to the parameters before the update. `float32Noise` says how
+far the same numbers are from a run in float64, relative; the samples of `weights` are elements on which both runs agree to 1e-5, and a norm is null where
+they differ by more than that (biases of keys that no score depends on: AdamW makes steps of their rounding errors)."""
 import contextlib
 import json
 import shutil
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -97,7 +99,9 @@ def make_model(name, seed):
                 # What is added to the residual weighs more than the embedding, for the same reason.
                 gain = 2.5 if any(part in key for part in ('o_proj', 'down_proj', 'c_proj', 'dense.', '4h_to_h')) else 1.0
                 parameter.copy_(values * gain * fan_in**-0.5)
-    return model.to(STORED.get(name, torch.float32)).float()
+        for parameter in model.parameters():  # and not model.to(): that rounds the rotary frequencies too
+            parameter.copy_(parameter.to(STORED.get(name, torch.float32)))
+    return model
 
 
 def transformers_4_config(config):
@@ -209,7 +213,9 @@ def training_record(make, lines, random):
         flat = parameter.detach().flatten()
         agreed = ((flat.double() - exact_weights[name]).abs() < 1e-5).nonzero().flatten()
         picked = agreed[torch.randint(len(agreed), (4,), generator=random)].sort().values.tolist()
-        weights[name] = {'norm': rounded(flat.double().norm().item()), 'samples': [[i, rounded(flat[i].item())] for i in picked]}
+        norm = flat.double().norm().item()
+        is_determined = (flat.double() - exact_weights[name]).norm().item() < 1e-5 * norm
+        weights[name] = {'norm': rounded(norm) if is_determined else None, 'samples': [[i, rounded(flat[i].item())] for i in picked]}
     return {
         **OPTIMISER, 'batch': BATCH, 'lines': lines, 'steps': [{'loss': rounded(loss), 'gradNorm': rounded(norm)} for loss, norm in trace], 'lossAfter': rounded(after),
         'float32Noise': {key: rounded(relative_distance([t[i] for t in trace], [e[i] for e in exact])) for i, key in enumerate(('loss', 'gradNorm'))},
@@ -224,6 +230,11 @@ def random_lines(vocabulary, lengths, random):
 def normalised_error(values, reference):
     """Mean squared error over the mean square of the reference."""
     return ((values.double() - reference) ** 2).sum().item() / max((reference**2).sum().item(), 1e-300)
+
+
+def file_name(parameter, in_file):
+    """transformers 5 calls GPT-NeoX's head lm_head and writes it as before."""
+    return 'embed_out.weight' if parameter == 'lm_head.weight' and parameter not in in_file else parameter
 
 
 def readable(folder):
@@ -259,6 +270,11 @@ def write_folder(name):
     golden.mkdir()
     (golden / 'config.4.json').write_text(json.dumps(transformers_4_config(config), indent=2, sort_keys=True) + '\n')
 
+    in_file = set()
+    for file in folder.glob('*.safetensors'):
+        with safe_open(file, 'pt') as opened:
+            in_file.update(opened.keys())
+
     def load(path=folder / 'config.json'):
         config = AutoConfig.from_pretrained(path)
         return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation='eager').eval()
@@ -276,6 +292,9 @@ def write_folder(name):
     noise = max(normalised_error(grads[key], exact_grads[key]) for key in grads)
     adamw = training_record(load, random_lines(vocabulary, [24, 17, 20, 12, 23, 15][:LINES], random), random)
     save_file(logits, golden / 'logits.safetensors')
+    grads = {file_name(key, in_file): value for key, value in grads.items()}
+    adamw['weights'] = {file_name(key, in_file): value for key, value in adamw['weights'].items()}
+    assert set(grads) == in_file, f'{name}: the file has other tensors than the model parameters'
     save_file(grads, golden / 'gradients.safetensors')
     record = {
         'madeBy': f'python test/golden/make_families.py {name}: torch {torch.__version__}, transformers {transformers.__version__}', 'seed': seed,

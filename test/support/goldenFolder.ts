@@ -19,8 +19,8 @@ export interface AdamWGolden {
   steps: { loss: number; gradNorm: number }[];
   /** Of the first `batch` lines after the last step. */
   lossAfter: number;
-  /** By the parameter's name, after the last step: L2 norm, and [index, value] of elements. */
-  weights: Record<string, { norm: number; samples: [number, number][] }>;
+  /** By the parameter's name, after the last step: L2 norm (null where rounding decides it), and [index, value] of elements. */
+  weights: Record<string, { norm: number | null; samples: [number, number][] }>;
 }
 
 export interface Golden {
