@@ -37,7 +37,7 @@ export async function ensureHeadless() {
         target: 'node20',
         minify: false,
         rolldownOptions: {
-          input: Object.fromEntries(['lab', 'driver'].map((name) => [name, join(ROOT, 'src', 'headless', `${name}.ts`)])),
+          input: Object.fromEntries(['lab', 'driver', 'textThread'].map((name) => [name, join(ROOT, 'src', 'headless', `${name}.ts`)])),
           output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
         },
       },

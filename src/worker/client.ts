@@ -6,6 +6,7 @@ import workerUrl from './lab.worker.ts?worker&url';
 import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi } from './protocol.ts';
+import { trustedUrl } from './trustedUrl.ts';
 
 export type { LabApi, Recognised, GenerateOptions } from './protocol.ts';
 export { WorkerGone } from './liveness.ts';
@@ -21,7 +22,7 @@ const MISSED_BEATS = 10;
 
 export function connectLab(): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
-  const worker = new Worker(trustedWorkerUrl() as string, { type: 'module', name });
+  const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name });
   const remote = Comlink.wrap<LabApi>(worker);
   const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
   worker.addEventListener('error', (event) => {
@@ -41,21 +42,6 @@ export function connectLab(): LabConnection {
     onDeath: liveness.onDeath,
   };
 }
-
-/** Where the page's policy asks for Trusted Types, a worker's address must come from a named policy. */
-function trustedWorkerUrl(): unknown {
-  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): unknown } } })
-    .trustedTypes;
-  if (!types) return workerUrl;
-  policy ??= types.createPolicy('ra3-worker', {
-    createScriptURL: (url: string) => {
-      if (url !== workerUrl) throw new TypeError(`Only the lab's own worker may be started, not ${url}`);
-      return url;
-    },
-  });
-  return policy.createScriptURL(workerUrl);
-}
-let policy: { createScriptURL(url: string): unknown } | undefined;
 
 /** Reads a property that no one serves: any answer proves that the worker's loop turns. */
 async function answer(remote: Comlink.Remote<LabApi>): Promise<unknown> {
