@@ -5,30 +5,5 @@
 // cost: 8 R C flops, 16 R C bytes
 // tolerance: 1e-7 normalised mean squared error
 // guard: rows beyond R are computed on the last row and not written
-struct Args { R: u32, C: u32, eps: f32 }
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> gamma: array<f32>;
-@group(0) @binding(3) var<storage, read_write> beta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> stats: array<vec2<f32>>;
-//!include "lib/reduce.wgsl"
-//!include "lib/row_index.wgsl"
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let wanted = rowIndex(group, groups, local);
-  let row = min(wanted, args.R - 1u);
-  let at = row * args.C;
-  var sum = 0.0;
-  for (var c = local % LANES; c < args.C; c += LANES) { sum += x[at + c]; }
-  let mean = rowSum(sum, local) / f32(args.C);
-  // a second pass: mean of squares minus square of the mean cancels
-  var squares = 0.0;
-  for (var c = local % LANES; c < args.C; c += LANES) { let v = x[at + c] - mean; squares += v * v; }
-  let r = inverseSqrt(rowSum(squares, local) / f32(args.C) + args.eps);
-  if (wanted < args.R) {
-    for (var c = local % LANES; c < args.C; c += LANES) { y[at + c] = (x[at + c] - mean) * r * gamma[c] + beta[c]; }
-    if (local % LANES == 0u) { stats[row] = vec2<f32>(mean, r); }
-  }
-}
+//!include "lib/item4.wgsl"
+//!include "norm/layer_norm_body.wgsl"

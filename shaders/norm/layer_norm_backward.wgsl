@@ -5,37 +5,5 @@
 // cost: 12 R C flops, 20 R C bytes
 // tolerance: 1e-7 normalised mean squared error
 // guard: rows beyond R are computed on the last row and not written
-struct Args { R: u32, C: u32, accumulate: u32 }
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gamma: array<f32>;
-@group(0) @binding(4) var<storage, read_write> stats: array<vec2<f32>>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
-//!include "lib/reduce.wgsl"
-//!include "lib/row_index.wgsl"
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let wanted = rowIndex(group, groups, local);
-  let row = min(wanted, args.R - 1u);
-  let at = row * args.C;
-  let mean = stats[row].x;
-  let r = stats[row].y;
-  var plain = 0.0;
-  var along = 0.0;
-  for (var c = local % LANES; c < args.C; c += LANES) {
-    let g = gamma[c] * dy[at + c];
-    plain += g;
-    along += g * (x[at + c] - mean) * r;
-  }
-  let a = rowSum(plain, local) / f32(args.C);
-  let b = rowSum(along, local) / f32(args.C);
-  if (wanted < args.R) {
-    for (var c = local % LANES; c < args.C; c += LANES) {
-      var d = r * (gamma[c] * dy[at + c] - a - (x[at + c] - mean) * r * b);
-      if (args.accumulate == 1u) { d += dx[at + c]; }
-      dx[at + c] = d;
-    }
-  }
-}
+//!include "lib/item4.wgsl"
+//!include "norm/layer_norm_backward_body.wgsl"

@@ -1,10 +1,11 @@
 // formula: as optim/update_f32, with both moments held in 8 bits per element. Over blocks of 64: scale = (max |m|, max v);
 //          m = sign(c) (c / 127)^2 scale.x for a signed code c, v = (c / 255)^4 scale.y for an unsigned one. Codes are rounded up or down at random,
-//          so that the expected moment is the exact one (Philox at (ROUNDING, segment; step, word)); v > 0 never gets the code 0
+//          so that the expected moment is the exact one (pcg4 of word, step, segment); v > 0 never gets the code 0. Always up, or to nearest,
+//          a v that changes by 1 - b2 a step would never fall
 // in: g (64 blocks) f32; norm (2) f32: [1] is the clip factor; hyper: lr, b1, b2, eps, wd, c1, c2, clip, slot, ema, step (src/engine/optimOps.ts)
 // out: p (64 blocks) f32; mCodes, vCodes (16 blocks) u32, 4 codes to a word, the first lowest; scales (blocks, 2) f32; updated in place
 // grid: LANES threads (1 to 16) per block, 64 / LANES blocks per workgroup, rows of 65,535 workgroups
-// cost: 150 operations and 16.3 bytes per element
+// cost: 80 operations and 16.3 bytes per element
 // tolerance: 1e-9 normalised mean squared error of p; codes equal but where f32 decides a rounding otherwise, and then by 1
 // guard: blocks beyond the last are computed on it and not written; with a factor of 0 nothing is written
 struct Args { blocks: u32, segment: u32, decay: f32 }
@@ -18,7 +19,7 @@ struct Args { blocks: u32, segment: u32, decay: f32 }
 @group(0) @binding(7) var<storage, read_write> hyper: array<f32>;
 //!include "lib/reduce.wgsl"
 //!include "lib/row_index.wgsl"
-//!include "lib/rng.wgsl"
+//!include "lib/pcg.wgsl"
 //!include "lib/adamw.wgsl"
 
 const ROUNDING = 0x0adb17e5u;
@@ -81,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let m = firstMoment(i, old.x, grad);
     let v = secondMoment(i, old.y, grad);
     p[i] = stepped(p[i], m, v, args.decay);
-    let words = philox(vec2<u32>(ROUNDING, args.segment), vec4<u32>(u32(hyper[10]), i, 0u, 0u));
+    let words = pcg4(vec4<u32>(i, u32(hyper[10]), args.segment, ROUNDING));
     mCodes[i] = encodeFirst(m, inv.x, (vec4<f32>(words >> vec4<u32>(16u)) + 0.5) / 65536.0);
     vCodes[i] = encodeSecond(v, inv.y, (vec4<f32>(words & vec4<u32>(0xffffu)) + 0.5) / 65536.0);
   }

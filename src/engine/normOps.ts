@@ -4,7 +4,7 @@
 import { GpuError } from '../gpu/context.ts';
 import type { Graph, Tensor } from './graph.ts';
 import { emitReduce, flatGrid } from './matmul.ts';
-import { lanes, rowGrid } from './rowGrid.ts';
+import { forWidth, itemOf, lanes, rowGrid } from './rowGrid.ts';
 
 /** `offset` 1: the stored weight is the factor minus one. */
 export interface RmsOptions {
@@ -29,7 +29,12 @@ export function rmsNorm(graph: Graph, x: Tensor, gamma: Tensor, { eps, offset }:
   const rstd = graph.temp('rstd', [R]);
   const LANES = lanes(graph, C);
   const grid = rowGrid(R, LANES);
-  graph.dispatch('norm/rms_norm', [x, gamma, y, rstd], { overrides: { LANES }, args: { R, C, eps, offset }, grid, cost: 5 * R * C });
+  graph.dispatch(forWidth('norm/rms_norm', C), [x, gamma, y, rstd], {
+    overrides: { LANES },
+    args: { R, C, eps, offset },
+    grid,
+    cost: 5 * R * C,
+  });
   if (freezesWith(graph, y, [x, gamma])) return y;
   graph.onBackward(() => {
     const dy = graph.gradientOf(y);
@@ -37,12 +42,16 @@ export function rmsNorm(graph: Graph, x: Tensor, gamma: Tensor, { eps, offset }:
       const rowsPerPart = rowsPerPartOf(R);
       const P = Math.ceil(R / rowsPerPart);
       const parts = graph.temp('dgamma parts', [P, C]);
-      graph.dispatch('norm/rms_gamma', [dy, x, rstd, parts], { args: { R, C, P, rowsPerPart }, grid: flatGrid(P * C), cost: 3 * R * C });
+      graph.dispatch(forWidth('norm/rms_gamma', C), [dy, x, rstd, parts], {
+        args: { R, C, P, rowsPerPart },
+        grid: flatGrid((P * C) / itemOf(C)),
+        cost: 3 * R * C,
+      });
       reduceInto(graph, parts, gamma, P, C);
     }
     if (!graph.frozen(x)) {
       const dx = graph.gradientFor(x);
-      graph.dispatch('norm/rms_norm_backward', [dy, x, gamma, rstd, dx.tensor], {
+      graph.dispatch(forWidth('norm/rms_norm_backward', C), [dy, x, gamma, rstd, dx.tensor], {
         overrides: { LANES },
         args: { R, C, accumulate: dx.accumulate ? 1 : 0, offset },
         grid,
@@ -62,7 +71,12 @@ export function layerNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
   const stats = graph.temp('mean and rstd', [R, 2]);
   const LANES = lanes(graph, C);
   const grid = rowGrid(R, LANES);
-  graph.dispatch('norm/layer_norm', [x, gamma, beta, y, stats], { overrides: { LANES }, args: { R, C, eps }, grid, cost: 8 * R * C });
+  graph.dispatch(forWidth('norm/layer_norm', C), [x, gamma, beta, y, stats], {
+    overrides: { LANES },
+    args: { R, C, eps },
+    grid,
+    cost: 8 * R * C,
+  });
   if (freezesWith(graph, y, [x, gamma, beta])) return y;
   graph.onBackward(() => {
     const dy = graph.gradientOf(y);
@@ -71,9 +85,9 @@ export function layerNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
       const P = Math.ceil(R / rowsPerPart);
       const dgamma = graph.temp('dgamma parts', [P, C]);
       const dbeta = graph.temp('dbeta parts', [P, C]);
-      graph.dispatch('norm/layer_norm_gamma', [dy, x, stats, dgamma, dbeta], {
+      graph.dispatch(forWidth('norm/layer_norm_gamma', C), [dy, x, stats, dgamma, dbeta], {
         args: { R, C, P, rowsPerPart },
-        grid: flatGrid(P * C),
+        grid: flatGrid((P * C) / itemOf(C)),
         cost: 5 * R * C,
       });
       if (!graph.frozen(gamma)) reduceInto(graph, dgamma, gamma, P, C);
@@ -81,7 +95,7 @@ export function layerNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
     }
     if (!graph.frozen(x)) {
       const dx = graph.gradientFor(x);
-      graph.dispatch('norm/layer_norm_backward', [dy, x, gamma, stats, dx.tensor], {
+      graph.dispatch(forWidth('norm/layer_norm_backward', C), [dy, x, gamma, stats, dx.tensor], {
         overrides: { LANES },
         args: { R, C, accumulate: dx.accumulate ? 1 : 0 },
         grid,
@@ -106,7 +120,7 @@ export function headNorm(graph: Graph, qkv: Tensor, qGamma: Tensor, kGamma: Tens
   const rstd = graph.temp('head rstd', [R, H + K]);
   const LANES = lanes(graph, D);
   const grid = rowGrid(R * heads, LANES);
-  graph.dispatch('norm/head_norm', [qkv, qGamma, kGamma, y, rstd], {
+  graph.dispatch(forWidth('norm/head_norm', D), [qkv, qGamma, kGamma, y, rstd], {
     overrides: { LANES },
     args: { R, H, K, D, eps, offset },
     grid,
@@ -120,9 +134,9 @@ export function headNorm(graph: Graph, qkv: Tensor, qGamma: Tensor, kGamma: Tens
       const rowsPerPart = rowsPerPartOf(R, Math.ceil(256 / count));
       const P = Math.ceil(R / rowsPerPart);
       const parts = graph.temp('head dgamma parts', [count, P, D]);
-      graph.dispatch('norm/head_norm_gamma', [dy, qkv, rstd, parts], {
+      graph.dispatch(forWidth('norm/head_norm_gamma', D), [dy, qkv, rstd, parts], {
         args: { R, width, normed: H + K, D, first, heads: count, P, rowsPerPart },
-        grid: flatGrid(count * P * D),
+        grid: flatGrid((count * P * D) / itemOf(D)),
         cost: 3 * R * count * D,
       });
       reduceInto(graph, parts, gamma, count * P, D);
@@ -131,7 +145,7 @@ export function headNorm(graph: Graph, qkv: Tensor, qGamma: Tensor, kGamma: Tens
     emitGamma(kGamma, H, K);
     if (!graph.frozen(qkv)) {
       const dx = graph.gradientFor(qkv);
-      graph.dispatch('norm/head_norm_backward', [dy, qkv, qGamma, kGamma, rstd, dx.tensor], {
+      graph.dispatch(forWidth('norm/head_norm_backward', D), [dy, qkv, qGamma, kGamma, rstd, dx.tensor], {
         overrides: { LANES },
         args: { R, H, K, D, accumulate: dx.accumulate ? 1 : 0, offset },
         grid,

@@ -167,7 +167,7 @@ function emitSegment(graph: Graph, state: OptimiserState, i: number, n: number):
     overrides: { LANES },
     args: { blocks: n / 64, segment: i, decay },
     grid: rowGrid(n / 64, LANES),
-    cost: 150 * n,
+    cost: 80 * n,
   });
 }
 

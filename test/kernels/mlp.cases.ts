@@ -105,7 +105,7 @@ export const cases: KernelCase[] = [
     },
   },
   {
-    // kernels: 'bias/add' 'bias/add_odd' 'bias/column_sums'
+    // kernels: 'bias/add' 'bias/add_odd' 'bias/column_sums' 'bias/column_sums_odd'
     name: 'a bias is added to every row; its gradient is the column sums',
     async run(gpu) {
       for (const [R, N] of [...ROWS, [300, 8]] as const) {

@@ -21,6 +21,7 @@ const ROWS: [number, number][] = [
   [5, 12],
   [67, 13],
   [3, 129],
+  [9, 132],
 ];
 const EPS = 1e-5;
 const added = (values: Float64Array, accumulate: number, old: Float64Array): Float64Array => values.map((v, i) => v + accumulate * old[i]!);
@@ -37,7 +38,7 @@ const rmsKernels = (lanes: number): KernelCase => ({
         const old = randomFloats(R * C, 9);
         const expected = rmsNormForward(x, gamma, EPS, offset);
         const grid = rowGroups(R, lanes);
-        const forward = await runKernel(gpu, 'norm/rms_norm', {
+        const forward = await runKernel(gpu, C % 4 === 0 ? 'norm/rms_norm' : 'norm/rms_norm_odd', {
           bindings: { x, gamma, y: untouched(R * C), rstd: untouched(R + 1) },
           args: { R, C, eps: EPS, offset },
           overrides: { LANES: lanes },
@@ -47,7 +48,7 @@ const rmsKernels = (lanes: number): KernelCase => ({
         expectClose(`${what}, rstd`, forward.rstd!.floats.slice(0, R), expected.rstd, 1e-12);
         expectSame(`${what}, beyond the rows`, forward.rstd!.floats.slice(R), [UNTOUCHED]);
         for (const accumulate of [0, 1]) {
-          const { dx } = await runKernel(gpu, 'norm/rms_norm_backward', {
+          const { dx } = await runKernel(gpu, C % 4 === 0 ? 'norm/rms_norm_backward' : 'norm/rms_norm_backward_odd', {
             bindings: { dy, x, gamma, rstd: expected.rstd, dx: old },
             args: { R, C, accumulate, offset },
             overrides: { LANES: lanes },
@@ -74,7 +75,7 @@ const layerKernels = (lanes: number): KernelCase => ({
       const expected = layerNormForward(x, gamma, beta, EPS);
       const stats = new Float64Array(2 * R).map((_, i) => (i % 2 === 0 ? expected.mean : expected.rstd)[i >> 1]!);
       const grid = rowGroups(R, lanes);
-      const forward = await runKernel(gpu, 'norm/layer_norm', {
+      const forward = await runKernel(gpu, C % 4 === 0 ? 'norm/layer_norm' : 'norm/layer_norm_odd', {
         bindings: { x, gamma, beta, y: untouched(R * C), stats: untouched(2 * R) },
         args: { R, C, eps: EPS },
         overrides: { LANES: lanes },
@@ -83,7 +84,7 @@ const layerKernels = (lanes: number): KernelCase => ({
       expectClose(`${what}, y`, forward.y!.floats, expected.y, 1e-11);
       expectClose(`${what}, mean and rstd`, forward.stats!.floats, stats, 1e-11);
       for (const accumulate of [0, 1]) {
-        const { dx } = await runKernel(gpu, 'norm/layer_norm_backward', {
+        const { dx } = await runKernel(gpu, C % 4 === 0 ? 'norm/layer_norm_backward' : 'norm/layer_norm_backward_odd', {
           bindings: { dy, x, gamma, stats, dx: old },
           args: { R, C, accumulate },
           overrides: { LANES: lanes },
@@ -100,6 +101,7 @@ const HEADS = [
   { R: 1, H: 1, K: 1, D: 4 },
   { R: 7, H: 4, K: 2, D: 12 },
   { R: 70, H: 3, K: 1, D: 67 },
+  { R: 5, H: 2, K: 1, D: 80 },
 ];
 
 const headKernels = (lanes: number): KernelCase => ({
@@ -118,7 +120,7 @@ const headKernels = (lanes: number): KernelCase => ({
         const expected = headNormForward(x, qGamma, kGamma, heads, EPS, offset);
         const grid = rowGroups(R * (H + 2 * K), lanes);
         const overrides = { LANES: lanes };
-        const forward = await runKernel(gpu, 'norm/head_norm', {
+        const forward = await runKernel(gpu, D % 4 === 0 ? 'norm/head_norm' : 'norm/head_norm_odd', {
           bindings: { x, qGamma, kGamma, y: untouched(N), rstd: untouched(R * (H + K)) },
           args: { R, H, K, D, eps: EPS, offset },
           overrides,
@@ -127,7 +129,7 @@ const headKernels = (lanes: number): KernelCase => ({
         expectClose(`${what}, y`, forward.y!.floats, expected.y, 1e-12);
         expectClose(`${what}, rstd`, forward.rstd!.floats, expected.rstd, 1e-12);
         for (const accumulate of [0, 1]) {
-          const { dx } = await runKernel(gpu, 'norm/head_norm_backward', {
+          const { dx } = await runKernel(gpu, D % 4 === 0 ? 'norm/head_norm_backward' : 'norm/head_norm_backward_odd', {
             bindings: { dy, x, qGamma, kGamma, rstd: expected.rstd, dx: old },
             args: { R, H, K, D, accumulate, offset },
             overrides,
@@ -164,7 +166,7 @@ export const cases: KernelCase[] = [
   {
     name: 'parameters of norms get their gradients from partial sums: norm/rms_gamma, norm/layer_norm_gamma, norm/head_norm_gamma',
     async run(gpu) {
-      // kernels: 'norm/rms_gamma' 'norm/layer_norm_gamma' 'norm/head_norm_gamma'
+      // kernels: 'norm/rms_gamma' 'norm/layer_norm_gamma' 'norm/head_norm_gamma' 'norm/rms_gamma_odd' 'norm/layer_norm_gamma_odd' 'norm/head_norm_gamma_odd'
       for (const [R, C] of [...ROWS, [301, 6]] as const) {
         const what = `R ${R} C ${C}`;
         const x = { data: randomFloats(R * C, 36, 2), shape: [R, C] };

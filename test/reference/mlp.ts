@@ -3,35 +3,6 @@
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** h (R, F) = silu(g) u with g = gu[r, f], u = gu[r, F + f]. */
-export function swigluForward(gu: Float64Array, F: number): Float64Array {
-  const R = gu.length / (2 * F);
-  const h = new Float64Array(R * F);
-  for (let r = 0; r < R; r++) {
-    for (let f = 0; f < F; f++) {
-      const g = gu[r * 2 * F + f]!;
-      h[r * F + f] = g * sigmoid(g) * gu[r * 2 * F + F + f]!;
-    }
-  }
-  return h;
-}
-
-/** dgu (R, 2F): dg = dh u s (1 + g (1 - s)), du = dh g s, s = sigmoid(g). */
-export function swigluBackward(dh: Float64Array, gu: Float64Array, F: number): Float64Array {
-  const R = gu.length / (2 * F);
-  const dgu = new Float64Array(gu.length);
-  for (let r = 0; r < R; r++) {
-    for (let f = 0; f < F; f++) {
-      const g = gu[r * 2 * F + f]!;
-      const u = gu[r * 2 * F + F + f]!;
-      const s = sigmoid(g);
-      dgu[r * 2 * F + f] = dh[r * F + f]! * u * s * (1 + g * (1 - s));
-      dgu[r * 2 * F + F + f] = dh[r * F + f]! * g * s;
-    }
-  }
-  return dgu;
-}
-
 /** erfc(z): by the Taylor series of erf below 2.5, else by the continued fraction of Laplace. */
 export function erfc(z: number): number {
   if (z < 0) return 2 - erfc(-z);
@@ -92,3 +63,7 @@ export function gatedBackward(dh: Float64Array, gu: Float64Array, F: number, act
   });
   return dgu;
 }
+
+/** SwiGLU: gated with silu. */
+export const swigluForward = (gu: Float64Array, F: number): Float64Array => gatedForward(gu, F, 'silu');
+export const swigluBackward = (dh: Float64Array, gu: Float64Array, F: number): Float64Array => gatedBackward(dh, gu, F, 'silu');

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeRng } from '../../../src/tasks/rng.ts';
 import { adamw, adamw8Bit, zeroMoments8Bit } from '../../reference/optimiser.ts';
+import { pcg4 } from '../../reference/pcg.ts';
 import { randomArray } from './finiteDifference.ts';
 
 const SETTINGS = { lr: 0.05, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
@@ -23,7 +24,7 @@ describe('AdamW with moments in 8 bits', () => {
 
   it('holds moments whose mean over the noise is the exact one', () => {
     const g = randomArray(64, 3).map((x, i) => x * 10 ** -(i % 4));
-    const draws = 4000;
+    const draws = 1000;
     const meanM = new Float64Array(64);
     const meanV = new Float64Array(64);
     const noise = noiseFrom(2);
@@ -71,5 +72,29 @@ describe('AdamW with moments in 8 bits', () => {
     }
     expect(loss(exact)).toBeLessThan(0.6 * loss(new Float64Array(n)));
     expect(Math.abs(loss(p) / loss(exact) - 1)).toBeLessThan(0.01);
+  });
+});
+
+describe('the rounding noise', () => {
+  it('is uniform and unrelated between words, neighbours and steps', () => {
+    const draw = (i: number, step: number): number[] =>
+      pcg4([i, step, 2, 7]).flatMap((w) => [(w >>> 16) / 65536 - 0.5, (w & 0xffff) / 65536 - 0.5]);
+    const n = 20_000;
+    const sums = { mean: 0, square: 0, neighbour: 0, nextStep: 0, other: 0 };
+    for (let i = 0; i < n; i++) {
+      const [here, neighbour, next] = [draw(i, 5), draw(i + 1, 5), draw(i, 6)];
+      here.forEach((u, k) => {
+        sums.mean += u;
+        sums.square += u * u;
+        sums.neighbour += u * neighbour[k]!;
+        sums.nextStep += u * next[k]!;
+        sums.other += u * here[(k + 1) % 8]!;
+      });
+    }
+    const count = 8 * n;
+    const spread = 5 / Math.sqrt(count);
+    expect(Math.abs(sums.mean / count)).toBeLessThan(spread * Math.sqrt(1 / 12));
+    expect(Math.abs(sums.square / count - 1 / 12)).toBeLessThan(spread / 12);
+    for (const product of [sums.neighbour, sums.nextStep, sums.other]) expect(Math.abs(product / count)).toBeLessThan(spread / 12);
   });
 });

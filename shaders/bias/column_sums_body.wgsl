@@ -1,0 +1,17 @@
+// What column_sums and column_sums_odd share: rows in Items (lib/item4 or lib/item1), whose widths are given in numbers.
+struct Args { R: u32, N: u32, P: u32, rowsPerPart: u32 }
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> dy: array<Item>;
+@group(0) @binding(2) var<storage, read_write> parts: array<Item>;
+//!include "lib/index.wgsl"
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = flatIndex(group, groups, local);
+  let N = args.N / ITEM;
+  if (i >= args.P * N) { return; }
+  let begin = i / N * args.rowsPerPart;
+  var sum = Item();
+  for (var r = begin; r < min(begin + args.rowsPerPart, args.R); r++) { sum += dy[r * N + i % N]; }
+  parts[i] = sum;
+}
