@@ -112,6 +112,7 @@ export async function openGpu(adapter: GPUAdapter, options: OpenOptions = {}): P
   let peak = 0;
   let allocations = 0;
   let pending: GpuError | null = null;
+  let closing = false;
   const sizes = new Map<GPUBuffer, number>();
   const pipelines = new Map<string, Promise<Pipeline>>();
   const lost = device.lost.then((info) => {
@@ -119,7 +120,7 @@ export async function openGpu(adapter: GPUAdapter, options: OpenOptions = {}): P
       'lost',
       `The GPU device was lost (${info.reason ?? 'unknown'}: ${info.message || 'no message'}). Reload the page to go on; the log is kept.`,
     );
-    if (info.reason !== 'destroyed') pending ??= error;
+    if (!closing) pending ??= error;
     return error;
   });
   device.addEventListener('uncapturederror', (e) => {
@@ -200,6 +201,7 @@ export async function openGpu(adapter: GPUAdapter, options: OpenOptions = {}): P
       return value!;
     },
     destroy() {
+      closing = true;
       for (const buffer of sizes.keys()) buffer.destroy();
       sizes.clear();
       bytes = 0;

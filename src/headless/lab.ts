@@ -84,7 +84,7 @@ async function run(argv: string[]): Promise<number> {
     dataset: options.data === undefined ? null : await readDataset(text(options, 'data')),
   };
   const gpu = await open();
-  const session = new Session(gpu);
+  const session = new Session(gpu, open);
   session.give(given);
   const display = new ProgressDisplay(process.stderr);
   const summary = await session.run(recipe, readEmbedded, (event) => {
@@ -120,7 +120,7 @@ async function makeDefaultVerb(argv: string[]): Promise<number> {
     await writeOutput(join(ROOT, 'public', 'default', task), await makeDefault(gpu, task, (line) => print({ task, ...line })));
   }
   if (only !== undefined && only !== 'demo') return 0;
-  const session = new Session(gpu);
+  const session = new Session(gpu, open);
   const display = new ProgressDisplay(process.stderr);
   const summary = await session.run(presetRecipe('recall-lines', 'quick'), readEmbedded, (event) => display.show(event));
   print({ type: 'summary', ...summary });

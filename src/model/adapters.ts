@@ -80,7 +80,12 @@ export class Adapters {
       { key: `${p.key}.B`, shape: [p.rows, rank], decay: true, cut: false },
     ]);
     this.arena = new ParameterArena(gpu, 'adapters', layOut(specs, segmentLimit(gpu)));
-    this.dropoutSeed = createState(gpu, 'dropout seed', [2], 'u32');
+    try {
+      this.dropoutSeed = createState(gpu, 'dropout seed', [2], 'u32');
+    } catch (e) {
+      this.arena.destroy();
+      throw e;
+    }
     for (const p of this.parts) this.byBlock.set(p.block, [...(this.byBlock.get(p.block) ?? []), p]);
   }
 

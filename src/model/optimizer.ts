@@ -1,7 +1,7 @@
 // AdamW over what a model trains (all parameters, or its adapters): gradients, moments (f32 or block-wise 8-bit), global norm and clipping, weight
 // decay on matrices alone, an optional moving average of the weights, one step out of one or several batches. Nothing is waited for but reports().
 // Refuses: more than 64 steps between two readings of the reports.
-import { type Plan, type Tensor, createState, freeState, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
+import { type Plan, type Tensor, createState, freeState, readFloats, readTensors, tracePlan, writeTensor } from '../engine/graph.ts';
 import { type Moments, createMoments, emitUpdate, HYPER_LENGTH, hyperValues, momentTensors } from '../engine/optimOps.ts';
 import type { BatchPlan } from './batch.ts';
 import { ModelError } from './modelError.ts';
@@ -26,6 +26,12 @@ export interface AdamWSettings {
   clip: number;
 }
 export const ADAMW_DEFAULTS: AdamWSettings = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, clip: 1 };
+
+export interface OptimizerSnapshot {
+  words: Float32Array[];
+  steps: number;
+  reported: number;
+}
 
 export interface OptimizerOptions {
   moments?: 'f32' | '8bit';
@@ -167,6 +173,23 @@ export class Optimizer {
       out.push({ step: this.reported + 1, loss: (ring as Float32Array)[at] as number, gradNorm: (ring as Float32Array)[at + 2] as number });
     }
     return out;
+  }
+
+  /** Everything that the next step depends on. */
+  async snapshot(): Promise<OptimizerSnapshot> {
+    const words: Float32Array[] = [];
+    for (const t of this.lasting()) words.push(await readFloats(this.model.gpu, t));
+    return { words, steps: this.steps, reported: this.reported };
+  }
+  restore({ words, steps, reported }: OptimizerSnapshot): void {
+    this.lasting().forEach((t, i) => {
+      writeTensor(this.model.gpu, t, words[i] as Float32Array);
+    });
+    this.steps = steps;
+    this.reported = reported;
+  }
+  private lasting(): Tensor[] {
+    return [...momentTensors(this.moments), ...(this.average?.held() ?? []), this.ring];
   }
 
   destroy(): void {

@@ -1,7 +1,7 @@
 // Parameters in flat memory: blocks one after the other in segments that the adapter can bind, weight-decayed ones apart from the rest, the same
 // layout for weights, gradients and moments. A table larger than a segment is cut by rows into pieces.
 // Refuses (GpuError 'memory') blocks beyond the binding limit that are no table of token rows.
-import { type Dtype, type Tensor, createState, elements, freeState, viewState } from '../engine/graph.ts';
+import { type Dtype, type Tensor, createState, elements, freeState, readFloats, viewState, writeTensor } from '../engine/graph.ts';
 import { GpuError, type GpuContext } from '../gpu/context.ts';
 
 export interface ParameterSpec {
@@ -141,6 +141,18 @@ export class ParameterArena {
       if (to && source) encoder.copyBufferToBuffer(source.buffer as GPUBuffer, 0, to.buffer as GPUBuffer, 0, to.sizeBytes);
     });
     this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** The words of every segment, for restore(). */
+  async snapshot(): Promise<Float32Array[]> {
+    const words: Float32Array[] = [];
+    for (const s of this.held()) words.push(await readFloats(this.gpu, s));
+    return words;
+  }
+  restore(words: readonly Float32Array[]): void {
+    this.held().forEach((s, i) => {
+      writeTensor(this.gpu, s, words[i] as Float32Array);
+    });
   }
 
   clear(): void {

@@ -445,6 +445,21 @@ export class Transformer {
     return this.adapters;
   }
 
+  /** The words of all parameters, for restore() of a model made in the same way. */
+  async snapshot(): Promise<Float32Array[][]> {
+    const words: Float32Array[][] = [];
+    for (const arena of this.arenas()) words.push(await arena.snapshot());
+    return words;
+  }
+  restore(words: readonly (readonly Float32Array[])[]): void {
+    this.arenas().forEach((arena, i) => {
+      arena.restore(words[i] as readonly Float32Array[]);
+    });
+  }
+  private arenas(): ParameterArena[] {
+    return [this.master, this.half, this.adapters?.arena].filter((arena): arena is ParameterArena => Boolean(arena));
+  }
+
   /** Copies another model's parameters on the GPU (same architecture and storage). */
   copyFrom(other: Transformer): void {
     this.master.copyFrom(other.master);

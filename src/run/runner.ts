@@ -24,6 +24,7 @@ import { type Corpus, logLatents } from './corpus.ts';
 import type { ArmResult, Metrics, Phase, RunEvent, RunSummary, StageRef } from './events.ts';
 import type { Arm, Recipe } from './recipe.ts';
 import { showGroup, showTrace } from './show.ts';
+import { NO_STATE, Recovery, type Snapshot, type StageState, streamOf } from './recovery.ts';
 import { type PlannedStage, planStages, rulesThoughtsOut } from './stages.ts';
 
 export const VERSION = '0.1.0';
@@ -75,6 +76,8 @@ class Run {
   private readonly models: Transformer[] = [];
   private gpu: GpuContext;
   private readonly recovery = new Recovery();
+  /** Host copies of models that have not changed since. */
+  private readonly still = new Map<Transformer, Float32Array[][]>();
   private readonly lossTimes: number[] = [];
   private readonly started = performance.now();
   private readonly results: ArmResult[] = [];
@@ -181,6 +184,7 @@ class Run {
       );
     this.destroy();
     this.models.length = 0;
+    this.still.clear();
     this.arms.clear();
     this.evaluator = null;
     this.explainer = null;
@@ -237,7 +241,7 @@ class Run {
 
   private async keep(arm: Arm, weights: Transformer): Promise<void> {
     const model = this.arms.get(arm) ?? (await this.model());
-    model.copyFrom(weights);
+    this.copy(model, weights);
     this.arms.set(arm, model);
     if (!this.recovery.replaying) this.weights.set(arm, await model.readAll());
   }
@@ -278,7 +282,8 @@ class Run {
     this.recovery.leave(value, state.save());
     this.progress(planned.steps, true);
     this.doneCost += planned.cost;
-    this.i.emit({ type: 'stage', status: 'end', steps: planned.steps, timeMs: performance.now() - t0, ...ref });
+    if (this.recovery.isNew(ref, 'end', 0))
+      this.i.emit({ type: 'stage', status: 'end', steps: planned.steps, timeMs: performance.now() - t0, ...ref });
     this.current = null;
     return value;
   }
@@ -297,28 +302,32 @@ class Run {
   private async save(ref: StageRef | null, step: number, state: StageState): Promise<void> {
     if (!this.i.reopen) return;
     const t0 = performance.now();
-    const models: Float32Array[][][] = [];
-    for (const model of this.models) models.push(await model.snapshot());
-    const optimizer = await this.optimizer.snapshot();
-    this.recovery.keep({
-      ref,
-      step,
-      data: state.save(),
-      models,
-      optimizer,
-      tokens: this.tokens,
-      results: this.results.length,
-      tookMs: performance.now() - t0,
-    });
+    const models: (Float32Array[][] | null)[] = [];
+    for (const model of this.models) {
+      // the base is loaded again; what is not trained is read once
+      const words = model === this.base ? null : (this.still.get(model) ?? (await model.snapshot()));
+      if (words && model !== this.policy) this.still.set(model, words);
+      models.push(words);
+    }
+    const { tokens, doneCost } = this;
+    const snapshot = { ref, step, data: state.save(), models, optimizer: await this.optimizer.snapshot(), tokens, doneCost };
+    this.recovery.keep({ ...snapshot, results: this.results.length }, performance.now() - t0);
   }
 
-  private restore({ models, optimizer, tokens, results }: Snapshot): void {
+  private restore({ models, optimizer, tokens, results, doneCost }: Snapshot): void {
     this.models.forEach((model, i) => {
-      model.restore(models[i] as Float32Array[][]);
+      const words = models[i];
+      if (words) model.restore(words);
     });
     this.optimizer.restore(optimizer);
     this.tokens = tokens;
     this.results.length = results;
+    this.doneCost = doneCost;
+  }
+
+  private copy(to: Transformer, from: Transformer): void {
+    to.copyFrom(from);
+    this.still.delete(to);
   }
 
   private progress(done: number, always: boolean): void {
@@ -365,7 +374,7 @@ class Run {
     const ref: StageRef = { stage: 'evaluate', arm, phase };
     await this.inStage(ref, async (report) => {
       const evaluator = await this.evaluatorOf();
-      this.policy.copyFrom(this.arms.get(arm) as Transformer);
+      this.copy(this.policy, this.arms.get(arm) as Transformer);
       const programs = corpus.heldOut(recipe.evaluate.prompts);
       const seed = recipe.seed;
       const likelihood: Evaluation = await evaluator.likelihood(programs, seed);
@@ -379,7 +388,7 @@ class Run {
       const { tokens: _, ...rest } = result;
       const armResult: ArmResult = { arm, phase, ...rest };
       this.results.push(armResult);
-      this.i.emit({ type: 'result', result: armResult, ...ref });
+      if (this.recovery.isNew(ref, 'result', 0)) this.i.emit({ type: 'result', result: armResult, ...ref });
       await this.showTraces(ref, 0);
     });
   }
@@ -444,7 +453,7 @@ class Run {
 
   private async ntp(): Promise<void> {
     const { recipe, corpus } = this.i;
-    this.policy.copyFrom(this.base);
+    this.copy(this.policy, this.base);
     // the same programs in the same order as the first M-step's: what differs is the thoughts alone
     const rng = this.rng('mStep', 1);
     const pool = corpus.train(this.rng('infuse', 1), recipe.ra3.infuse).map((p) => this.plain(p));
@@ -456,16 +465,16 @@ class Run {
     const { ra3 } = this.i.recipe;
     const pi = await this.model();
     try {
-      pi.copyFrom(this.base);
+      this.copy(pi, this.base);
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
-        this.policy.copyFrom(pi);
+        this.copy(this.policy, pi);
         const sequences = rulesThoughtsOut(ra3)
           ? this.allAct(iteration)
           : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
-        this.policy.copyFrom(pi);
+        this.copy(this.policy, pi);
         const rng = this.rng('mStep', iteration);
         await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, sequences, rng);
-        pi.copyFrom(this.policy);
+        this.copy(pi, this.policy);
         await this.showTraces({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m.steps);
       }
       await this.keep('ra3', pi);
@@ -500,9 +509,9 @@ class Run {
       const ref: StageRef = { stage: 'e-step', arm: 'ra3', iteration };
       const rng = this.rng('eStep', iteration);
       const every = Math.max(1, Math.round(ra3.eSteps / 8));
-      await this.inStage(ref, async (report) => {
+      const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
         await this.showTraces(ref, 0, bias);
-        for (let step = 0; step < ra3.eSteps; step++) {
+        for (let step = first; step < ra3.eSteps; step++) {
           const { metrics, tokens } = await eStep.step(
             corpus.train(rng, ra3.programs),
             ra3.lr,
@@ -514,11 +523,12 @@ class Run {
           if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.showTraces(ref, step + 1, bias);
           await report(step + 1);
         }
-      });
+      };
+      await this.inStage(ref, train, streamOf(rng));
       const pool: LatentTrace[] = [];
       const infuse: StageRef = { stage: 'infuse', arm: 'ra3', iteration };
       const infuseRng = this.rng('infuse', iteration);
-      await this.inStage(infuse, async (report) => {
+      const sample = async (report: (done: number) => Promise<void>): Promise<void> => {
         while (pool.length < ra3.infuse) {
           const programs = corpus.train(infuseRng, Math.min(ra3.programs * ra3.group, ra3.infuse - pool.length));
           const traces = await eStep.sample(programs, seed, this.stream('infuse', iteration, 'ra3', pool.length));
@@ -526,6 +536,15 @@ class Run {
           this.tokens += traces.reduce((n, t) => n + t.sequence.ids.length, 0);
           await report(pool.length);
         }
+      };
+      const drawn = streamOf(infuseRng);
+      await this.inStage(infuse, sample, {
+        save: () => ({ pool: [...pool], drawn: drawn.save() }),
+        restore: (data) => {
+          const held = data as { pool: LatentTrace[]; drawn: unknown };
+          pool.splice(0, pool.length, ...held.pool);
+          drawn.restore(held.drawn);
+        },
       });
       this.infused = pool;
       return pool;
@@ -539,7 +558,7 @@ class Run {
     const { recipe, corpus } = this.i;
     const { thinkFloor } = recipe.ra3;
     if (corpus.form.kind !== 'text' || thinkFloor === 0) return 0;
-    this.policy.copyFrom(pi);
+    this.copy(this.policy, pi);
     const explainer = await this.explainerOf();
     const programs = corpus.train(this.rng('explain', iteration), EXPLAINED);
     const logits = await explainer.thinkLogits(programs);
@@ -565,7 +584,7 @@ class Run {
     const model = this.arms.get(arm);
     const { verify } = corpus;
     if (!model || !verify) return;
-    this.policy.copyFrom(model);
+    this.copy(this.policy, model);
     this.optimizer.reset();
     const trainer = await RlvrTrainer.make(
       this.policy,
@@ -577,8 +596,8 @@ class Run {
       const ref: StageRef = { stage: 'rlvr', arm };
       const rng = this.rng('rlvr'); // the same prompts for every arm
       const every = Math.max(1, Math.round(steps / 4));
-      await this.inStage(ref, async (report) => {
-        for (let step = 0; step < steps; step++) {
+      const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
+        for (let step = first; step < steps; step++) {
           const t0 = performance.now();
           const { metrics, rollouts, tokens } = await trainer.step(
             corpus.train(rng, prompts),
@@ -590,7 +609,7 @@ class Run {
           this.tokens += tokens;
           this.metrics(ref, step + 1, { ...metrics, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
           this.compareLogprobs(arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
-          if (step % every === 0 || step + 1 === steps)
+          if ((step % every === 0 || step + 1 === steps) && this.recovery.isNew(ref, 'rollouts', step + 1))
             this.i.emit({
               type: 'rollouts',
               step: step + 1,
@@ -599,7 +618,8 @@ class Run {
             });
           await report(step + 1);
         }
-      });
+      };
+      await this.inStage(ref, train, streamOf(rng));
       await this.keep(arm, this.policy);
     } finally {
       trainer.destroy();
@@ -622,8 +642,15 @@ class Run {
   private destroy(): void {
     this.evaluator?.destroy();
     this.explainer?.destroy();
+    this.optimizer?.destroy();
     for (const model of this.models) model.destroy();
   }
+}
+
+/** Whether the device is gone; what a loss breaks first may be heard of before the loss itself. */
+async function isLost(gpu: GpuContext): Promise<boolean> {
+  const soon = new Promise<null>((resolve) => setTimeout(() => resolve(null), 200));
+  return (await Promise.race([gpu.lost, soon])) !== null;
 }
 
 const sameStage = (a: StageRef, b: StageRef): boolean =>

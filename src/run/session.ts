@@ -45,7 +45,8 @@ export async function loadFolder(gpu: GpuContext, folder: DroppedModel, options:
 }
 
 export class Session {
-  readonly gpu: GpuContext;
+  private device: GpuContext;
+  private readonly reopen: () => Promise<GpuContext>;
   readonly control: { current: RunControl | null } = { current: null };
   private model: DroppedModel | null = null;
   private dataset: Dataset | null = null;
@@ -55,8 +56,13 @@ export class Session {
   private from: DroppedModel | null = null;
   private traces = '';
 
-  constructor(gpu: GpuContext) {
-    this.gpu = gpu;
+  /** `reopen` opens a device in place of one that was lost while a run was going on. */
+  constructor(gpu: GpuContext, reopen: () => Promise<GpuContext>) {
+    this.device = gpu;
+    this.reopen = reopen;
+  }
+  get gpu(): GpuContext {
+    return this.device;
   }
 
   give(parts: { model?: DroppedModel | null; dataset?: Dataset | null }): void {
@@ -96,8 +102,9 @@ export class Session {
       this.arms = new Map();
       this.recipe = recipe;
       this.from = folder;
-      const { summary, arms, infused } = await runRecipe({
+      const { summary, arms, infused, gpu } = await runRecipe({
         gpu: this.gpu,
+        reopen: this.reopen,
         recipe,
         architecture: folder.config.architecture,
         load: (model) => model.load(folder.weights),
@@ -108,6 +115,7 @@ export class Session {
           emit(event);
         },
       });
+      this.device = gpu;
       this.arms = arms;
       this.traces = infused
         .slice(0, 2000)

@@ -98,5 +98,12 @@ export function makeRng(seed: number, stream: number): Rng {
       const [a, b] = philox4x32(seed, stream, child, 0, 0, FORK);
       return makeRng(a, b);
     },
+    position: () => 4 * block - (4 - used),
+    seek(position) {
+      if (!Number.isSafeInteger(position) || position < 0) throw new RangeError(`seek(${position}): a position is an integer from 0.`);
+      block = Math.floor(position / 4);
+      used = 4;
+      for (let n = position % 4; n > 0; n--) next();
+    },
   };
 }

@@ -101,4 +101,7 @@ export interface Rng {
   int(n: number): number;
   /** A new independent stream named by an integer. */
   fork(stream: number): Rng;
+  /** How many words have been drawn; seek() goes on from there. */
+  position(): number;
+  seek(position: number): void;
 }

@@ -1,7 +1,7 @@
 // The lab's worker: owns the GPU, the dropped files and the run, and answers the page through comlink. Everything slow happens here.
 // Promises: every call settles with a value or with one clear error; events arrive in order. Refuses runs while one goes on.
 import * as Comlink from 'comlink';
-import { tuneMatmul } from '../engine/matmul.ts';
+import { tune, attachTuningStore } from '../engine/tuner.ts';
 import { collect } from '../formats/outputFile.ts';
 import { recognise } from '../formats/dropped.ts';
 import { fromBlob } from '../formats/byteSource.ts';
@@ -13,6 +13,7 @@ import { type EmbeddedFiles, Session } from '../run/session.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { holdLifeLock } from './lifeLock.ts';
 import type { LabApi } from './protocol.ts';
+import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
 
@@ -22,11 +23,11 @@ const given: Parameters<Session['give']>[0] = {};
 
 async function open(): Promise<Session> {
   const gpu = await openBrowserGpu();
-  const made = new Session(gpu);
+  const made = new Session(gpu, openBrowserGpu);
   made.give(given);
-  // a lost device ends this session; the next call opens a new one
+  // a device that is lost while nothing runs ends this session, and the next call opens a new one; a run opens another itself
   void gpu.lost.then(() => {
-    session = null;
+    if (!made.control.current) session = null;
   });
   return made;
 }
@@ -51,7 +52,9 @@ async function openBrowserGpu(): Promise<GpuContext> {
       'missing',
       'WebGPU is there, but gives no adapter. Update the graphics driver or turn on hardware acceleration in the browser settings; recorded runs still play here.',
     );
-  return openGpu(adapter);
+  const gpu = await openGpu(adapter);
+  attachTuningStore(gpu, tuningStore);
+  return gpu;
 }
 
 async function embedded(task: string): Promise<EmbeddedFiles> {
@@ -140,7 +143,7 @@ const api: LabApi = {
     const lab = await sessionOf();
     const folder = arm ? await lab.trained(arm) : lab.dropped;
     if (!folder) throw new Error('No model was dropped. Drop config.json, model.safetensors and tokenizer.json first.');
-    await tuneMatmul(lab.gpu);
+    await tune(lab.gpu);
     return generateText(lab.gpu, folder, { ...options, prompt: { text: options.prompt } }, onText);
   }),
 
