@@ -172,8 +172,11 @@ async function runOnce(
   const overrides = { TYPE: TYPES[dtype].code, LAYOUT: place.layout, HALF: half ? 1 : 0 };
   graph.dispatch(kernel, tensors, { overrides, args: place.args, grid: flatGrid(threads) });
   const plan = await graph.compile();
-  plan.run();
-  plan.destroy();
+  try {
+    plan.run();
+  } finally {
+    plan.destroy();
+  }
 }
 
 function bufferOf(tensor: Tensor): GPUBuffer {

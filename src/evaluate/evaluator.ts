@@ -40,8 +40,13 @@ export class Evaluator {
 
   static async make(model: Transformer, shape: EvaluatorShape, latent: LatentPolicy): Promise<Evaluator> {
     const rollout = await LatentRollout.make(model, shape.rows, shape.T, shape.S, shape.W, latent);
-    const score = await makeScorePlan(model, { B: shape.rows, T: shape.T, W: shape.W, pinned: shape.W > 0 });
-    return new Evaluator(shape, latent, rollout, score);
+    try {
+      const score = await makeScorePlan(model, { B: shape.rows, T: shape.T, W: shape.W, pinned: shape.W > 0 });
+      return new Evaluator(shape, latent, rollout, score);
+    } catch (e) {
+      rollout.destroy();
+      throw e;
+    }
   }
 
   /** `samples` rollouts of each program, judged. `onChunk` reports rows done of all. */

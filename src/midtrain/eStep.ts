@@ -100,10 +100,8 @@ export class EStep {
     const R = B * T;
     const N = B * L;
     const { settings } = elbo;
-    const rollout = await LatentRollout.make(policy, B, T, S, W, latent);
-    const score = await makeScorePlan(frozen, { B, T, W, pinned: W > 0 });
     const t = {} as ElboTensors;
-    const lead = (graph: Graph, inputs: BatchInputs): void => {
+    const lead = (graph: Graph, inputs: BatchInputs, score: BatchPlan): void => {
       const u32 = (label: string, shape: number[]) => graph.input(label, shape, 'u32');
       t.scored = graph.input('scored', [R]);
       t.first = u32('line first', [N]);
@@ -133,8 +131,19 @@ export class EStep {
         grid: flatGrid(R),
       });
     };
-    const train = await makeTrainPlan(policy, optimizer, { B, T, W, pinned: W > 0, bias: latent.bias }, { lead });
-    return new EStep({ policy, optimizer }, shape, latent, elbo, { rollout, score, train }, t);
+    const made: { destroy(): void }[] = [];
+    try {
+      const rollout = await LatentRollout.make(policy, B, T, S, W, latent);
+      made.push(rollout);
+      const score = await makeScorePlan(frozen, { B, T, W, pinned: W > 0 });
+      made.push(score);
+      const batch = { B, T, W, pinned: W > 0, bias: latent.bias };
+      const train = await makeTrainPlan(policy, optimizer, batch, { lead: (graph, inputs) => lead(graph, inputs, score) });
+      return new EStep({ policy, optimizer }, shape, latent, elbo, { rollout, score, train }, t);
+    } catch (e) {
+      for (const plan of made) plan.destroy();
+      throw e;
+    }
   }
 
   /** One rollout of the first `programs` (each once) under q, expert lines forced. */

@@ -55,8 +55,13 @@ export class RlvrTrainer {
   static async make(model: Transformer, optimizer: Optimizer, shape: RlvrShape, latent: LatentPolicy): Promise<RlvrTrainer> {
     const B = shape.prompts * shape.group;
     const rollout = await LatentRollout.make(model, B, shape.T, shape.S, shape.W, latent);
-    const train = await makeTrainPlan(model, optimizer, { B, T: shape.T, W: shape.W, pinned: shape.W > 0, bias: latent.bias });
-    return new RlvrTrainer(shape, latent, optimizer, rollout, train);
+    try {
+      const train = await makeTrainPlan(model, optimizer, { B, T: shape.T, W: shape.W, pinned: shape.W > 0, bias: latent.bias });
+      return new RlvrTrainer(shape, latent, optimizer, rollout, train);
+    } catch (e) {
+      rollout.destroy();
+      throw e;
+    }
   }
 
   /** One update on `prompts` programs. (seed, stream) names the rollouts' random numbers. */
