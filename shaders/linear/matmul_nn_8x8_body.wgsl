@@ -1,13 +1,13 @@
-// Body of Y = A B with 8 rows x 8 columns per thread. Needs lib/matmul_args and loadB, four elements of B.
+// Body of Y = A B with 8 rows x 8 columns per thread. Needs lib/matmul_args and loadB (four elements of B).
 // Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
-//!include "lib/matmul_rows_io.wgsl"
+@group(0) @binding(1) var<storage, read_write> a: array<vec4<f32>>;
+//!include "lib/matmul_put.wgsl"
 
 @compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let m = id.y * 8u;
-  let n = id.x * 2u;
-  let N4 = args.N / 4u;
-  if (m >= args.M || n >= N4) { return; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let m = (group.y * 8u + local.y) * 8u;
+  let n4 = (group.x * 8u + local.x) * 2u;
+  if (m >= args.M || n4 >= args.N / 4u) { return; }
   let a0 = (args.aOffset + min(m + 0u, args.M - 1u) * args.lda) / 4u;
   let a1 = (args.aOffset + min(m + 1u, args.M - 1u) * args.lda) / 4u;
   let a2 = (args.aOffset + min(m + 2u, args.M - 1u) * args.lda) / 4u;
@@ -16,76 +16,57 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let a5 = (args.aOffset + min(m + 5u, args.M - 1u) * args.lda) / 4u;
   let a6 = (args.aOffset + min(m + 6u, args.M - 1u) * args.lda) / 4u;
   let a7 = (args.aOffset + min(m + 7u, args.M - 1u) * args.lda) / 4u;
-  let n0 = min(n + 0u, N4 - 1u);
-  let n1 = min(n + 1u, N4 - 1u);
-  var s00 = vec4<f32>(0.0); var s01 = vec4<f32>(0.0);
-  var s10 = vec4<f32>(0.0); var s11 = vec4<f32>(0.0);
-  var s20 = vec4<f32>(0.0); var s21 = vec4<f32>(0.0);
-  var s30 = vec4<f32>(0.0); var s31 = vec4<f32>(0.0);
-  var s40 = vec4<f32>(0.0); var s41 = vec4<f32>(0.0);
-  var s50 = vec4<f32>(0.0); var s51 = vec4<f32>(0.0);
-  var s60 = vec4<f32>(0.0); var s61 = vec4<f32>(0.0);
-  var s70 = vec4<f32>(0.0); var s71 = vec4<f32>(0.0);
+  let b0 = args.bOffset / 4u + min(n4 + 0u, args.N / 4u - 1u);
+  let b1 = args.bOffset / 4u + min(n4 + 1u, args.N / 4u - 1u);
+  let ldb4 = args.ldb / 4u;
+  var s0_0 = vec4<f32>(0.0); var s0_1 = vec4<f32>(0.0);
+  var s1_0 = vec4<f32>(0.0); var s1_1 = vec4<f32>(0.0);
+  var s2_0 = vec4<f32>(0.0); var s2_1 = vec4<f32>(0.0);
+  var s3_0 = vec4<f32>(0.0); var s3_1 = vec4<f32>(0.0);
+  var s4_0 = vec4<f32>(0.0); var s4_1 = vec4<f32>(0.0);
+  var s5_0 = vec4<f32>(0.0); var s5_1 = vec4<f32>(0.0);
+  var s6_0 = vec4<f32>(0.0); var s6_1 = vec4<f32>(0.0);
+  var s7_0 = vec4<f32>(0.0); var s7_1 = vec4<f32>(0.0);
   for (var k = 0u; k < args.K; k += 4u) {
+    let row0 = min(k + 0u, args.K - 1u) * ldb4;
+    let w0_0 = loadB(row0 + b0); let w0_1 = loadB(row0 + b1);
+    let row1 = min(k + 1u, args.K - 1u) * ldb4;
+    let w1_0 = loadB(row1 + b0); let w1_1 = loadB(row1 + b1);
+    let row2 = min(k + 2u, args.K - 1u) * ldb4;
+    let w2_0 = loadB(row2 + b0); let w2_1 = loadB(row2 + b1);
+    let row3 = min(k + 3u, args.K - 1u) * ldb4;
+    let w3_0 = loadB(row3 + b0); let w3_1 = loadB(row3 + b1);
     let x0 = a[a0 + k / 4u];
+    s0_0 += x0.x * w0_0 + x0.y * w1_0 + x0.z * w2_0 + x0.w * w3_0;
+    s0_1 += x0.x * w0_1 + x0.y * w1_1 + x0.z * w2_1 + x0.w * w3_1;
     let x1 = a[a1 + k / 4u];
+    s1_0 += x1.x * w0_0 + x1.y * w1_0 + x1.z * w2_0 + x1.w * w3_0;
+    s1_1 += x1.x * w0_1 + x1.y * w1_1 + x1.z * w2_1 + x1.w * w3_1;
     let x2 = a[a2 + k / 4u];
+    s2_0 += x2.x * w0_0 + x2.y * w1_0 + x2.z * w2_0 + x2.w * w3_0;
+    s2_1 += x2.x * w0_1 + x2.y * w1_1 + x2.z * w2_1 + x2.w * w3_1;
     let x3 = a[a3 + k / 4u];
+    s3_0 += x3.x * w0_0 + x3.y * w1_0 + x3.z * w2_0 + x3.w * w3_0;
+    s3_1 += x3.x * w0_1 + x3.y * w1_1 + x3.z * w2_1 + x3.w * w3_1;
     let x4 = a[a4 + k / 4u];
+    s4_0 += x4.x * w0_0 + x4.y * w1_0 + x4.z * w2_0 + x4.w * w3_0;
+    s4_1 += x4.x * w0_1 + x4.y * w1_1 + x4.z * w2_1 + x4.w * w3_1;
     let x5 = a[a5 + k / 4u];
+    s5_0 += x5.x * w0_0 + x5.y * w1_0 + x5.z * w2_0 + x5.w * w3_0;
+    s5_1 += x5.x * w0_1 + x5.y * w1_1 + x5.z * w2_1 + x5.w * w3_1;
     let x6 = a[a6 + k / 4u];
+    s6_0 += x6.x * w0_0 + x6.y * w1_0 + x6.z * w2_0 + x6.w * w3_0;
+    s6_1 += x6.x * w0_1 + x6.y * w1_1 + x6.z * w2_1 + x6.w * w3_1;
     let x7 = a[a7 + k / 4u];
-    let row0 = (args.bOffset + min(k + 0u, args.K - 1u) * args.ldb) / 4u;
-    let w00 = loadB(row0 + n0);
-    let w01 = loadB(row0 + n1);
-    s00 += x0.x * w00; s01 += x0.x * w01;
-    s10 += x1.x * w00; s11 += x1.x * w01;
-    s20 += x2.x * w00; s21 += x2.x * w01;
-    s30 += x3.x * w00; s31 += x3.x * w01;
-    s40 += x4.x * w00; s41 += x4.x * w01;
-    s50 += x5.x * w00; s51 += x5.x * w01;
-    s60 += x6.x * w00; s61 += x6.x * w01;
-    s70 += x7.x * w00; s71 += x7.x * w01;
-    let row1 = (args.bOffset + min(k + 1u, args.K - 1u) * args.ldb) / 4u;
-    let w10 = loadB(row1 + n0);
-    let w11 = loadB(row1 + n1);
-    s00 += x0.y * w10; s01 += x0.y * w11;
-    s10 += x1.y * w10; s11 += x1.y * w11;
-    s20 += x2.y * w10; s21 += x2.y * w11;
-    s30 += x3.y * w10; s31 += x3.y * w11;
-    s40 += x4.y * w10; s41 += x4.y * w11;
-    s50 += x5.y * w10; s51 += x5.y * w11;
-    s60 += x6.y * w10; s61 += x6.y * w11;
-    s70 += x7.y * w10; s71 += x7.y * w11;
-    let row2 = (args.bOffset + min(k + 2u, args.K - 1u) * args.ldb) / 4u;
-    let w20 = loadB(row2 + n0);
-    let w21 = loadB(row2 + n1);
-    s00 += x0.z * w20; s01 += x0.z * w21;
-    s10 += x1.z * w20; s11 += x1.z * w21;
-    s20 += x2.z * w20; s21 += x2.z * w21;
-    s30 += x3.z * w20; s31 += x3.z * w21;
-    s40 += x4.z * w20; s41 += x4.z * w21;
-    s50 += x5.z * w20; s51 += x5.z * w21;
-    s60 += x6.z * w20; s61 += x6.z * w21;
-    s70 += x7.z * w20; s71 += x7.z * w21;
-    let row3 = (args.bOffset + min(k + 3u, args.K - 1u) * args.ldb) / 4u;
-    let w30 = loadB(row3 + n0);
-    let w31 = loadB(row3 + n1);
-    s00 += x0.w * w30; s01 += x0.w * w31;
-    s10 += x1.w * w30; s11 += x1.w * w31;
-    s20 += x2.w * w30; s21 += x2.w * w31;
-    s30 += x3.w * w30; s31 += x3.w * w31;
-    s40 += x4.w * w30; s41 += x4.w * w31;
-    s50 += x5.w * w30; s51 += x5.w * w31;
-    s60 += x6.w * w30; s61 += x6.w * w31;
-    s70 += x7.w * w30; s71 += x7.w * w31;
+    s7_0 += x7.x * w0_0 + x7.y * w1_0 + x7.z * w2_0 + x7.w * w3_0;
+    s7_1 += x7.x * w0_1 + x7.y * w1_1 + x7.z * w2_1 + x7.w * w3_1;
   }
-  put(0u, m + 0u, n + 0u, s00); put(0u, m + 0u, n + 1u, s01);
-  put(0u, m + 1u, n + 0u, s10); put(0u, m + 1u, n + 1u, s11);
-  put(0u, m + 2u, n + 0u, s20); put(0u, m + 2u, n + 1u, s21);
-  put(0u, m + 3u, n + 0u, s30); put(0u, m + 3u, n + 1u, s31);
-  put(0u, m + 4u, n + 0u, s40); put(0u, m + 4u, n + 1u, s41);
-  put(0u, m + 5u, n + 0u, s50); put(0u, m + 5u, n + 1u, s51);
-  put(0u, m + 6u, n + 0u, s60); put(0u, m + 6u, n + 1u, s61);
-  put(0u, m + 7u, n + 0u, s70); put(0u, m + 7u, n + 1u, s71);
+  put(0u, m + 0u, n4 + 0u, s0_0); put(0u, m + 0u, n4 + 1u, s0_1);
+  put(0u, m + 1u, n4 + 0u, s1_0); put(0u, m + 1u, n4 + 1u, s1_1);
+  put(0u, m + 2u, n4 + 0u, s2_0); put(0u, m + 2u, n4 + 1u, s2_1);
+  put(0u, m + 3u, n4 + 0u, s3_0); put(0u, m + 3u, n4 + 1u, s3_1);
+  put(0u, m + 4u, n4 + 0u, s4_0); put(0u, m + 4u, n4 + 1u, s4_1);
+  put(0u, m + 5u, n4 + 0u, s5_0); put(0u, m + 5u, n4 + 1u, s5_1);
+  put(0u, m + 6u, n4 + 0u, s6_0); put(0u, m + 6u, n4 + 1u, s6_1);
+  put(0u, m + 7u, n4 + 0u, s7_0); put(0u, m + 7u, n4 + 1u, s7_1);
 }

@@ -1,10 +1,10 @@
-// formula: Y[m, n] = sum_k A[m, k] B[n, k]; one output per thread: what every other kernel must equal
-// in: A (M, K), B (N, K) f32 with row strides lda, ldb and offsets in elements; r: residual laid out as y, or a row (N)
+// formula: Y[m, n] = sum_k A[m, k] B[n, k], K cut into P parts whose sums are stored one after the other; one output per thread: what every other kernel must equal
+// in: A (M, K), B (N, K) f32, with row strides lda, ldb and offsets in elements; r: residual laid out as y, or a row (N)
 // out: y (M, N) f32 with row stride ldy; MODE 0 stores, 1 adds to what is there, 2 adds the residual, 3 adds the row
-// grid: ceil(N / 8) x ceil(M / 8) workgroups of 8 x 8
+// grid: ceil(N / 8) x ceil(M / 8) x P workgroups of 8 x 8
 // cost: 2 M N K flops
 // tolerance: 1e-7 normalised mean squared error; k in ascending order
-// guard: any sizes; threads beyond M or N do nothing
+// guard: any sizes; threads beyond M or N store nothing
 const LAYOUT = 0u;
 //!include "lib/matmul_args.wgsl"
 //!include "lib/matmul_element_f32.wgsl"

@@ -1,8 +1,7 @@
-// Body of the matmul with one output per thread. Takes any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
+// Body of the matmul with one output per thread. Takes any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B. K in parts.
 // Needs lib/matmul_args and elementB.
 @group(0) @binding(1) var<storage, read_write> a: array<f32>;
-@group(0) @binding(3) var<storage, read_write> r: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//!include "lib/matmul_put_element.wgsl"
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -20,6 +19,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (LAYOUT == 2u) { aAt = args.aOffset + k * args.lda + m; }
     sum += a[aAt] * elementB(bAt);
   }
-  let at = args.yOffset + (id.z * args.M + m) * args.ldy + n;
-  if (MODE == 0u) { y[at] = sum; } else if (MODE == 1u) { y[at] += sum; } else if (MODE == 2u) { y[at] = sum + r[at]; } else { y[at] = sum + r[n]; }
+  put(id.z, m, n, sum);
 }

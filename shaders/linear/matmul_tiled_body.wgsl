@@ -1,9 +1,7 @@
 // Body of the tiled matmul: 64 x 64 outputs per workgroup of 16 x 16 threads (4 x 4 each), K in steps of 16 through workgroup memory. Takes
-// any sizes and strides. Needs elementB. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B (K in parts).
-//!include "lib/matmul_args.wgsl"
+// any sizes and strides. LAYOUT 0: Y = A B^T, 1: Y = A B, 2: Y = A^T B. K in parts. Needs lib/matmul_args and elementB.
 @group(0) @binding(1) var<storage, read_write> a: array<f32>;
-@group(0) @binding(3) var<storage, read_write> r: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//!include "lib/matmul_put_element.wgsl"
 var<workgroup> tileA: array<f32, 1088>; // 16 x 68: the pad keeps columns in different banks
 var<workgroup> tileB: array<f32, 1088>;
 
@@ -14,7 +12,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let perPart = (args.K + args.parts - 1u) / args.parts;
   let begin = group.z * perPart;
   let to = min(begin + perPart, args.K);
-  var acc: array<vec4<f32>, 4>;
+  var s0 = vec4<f32>(0.0);
+  var s1 = vec4<f32>(0.0);
+  var s2 = vec4<f32>(0.0);
+  var s3 = vec4<f32>(0.0);
   for (var k0 = begin; k0 < to; k0 += 16u) {
     for (var t = index; t < 1024u; t += 256u) {
       // neighbouring threads read neighbouring addresses in either layout
@@ -40,25 +41,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       let bAt = k * 68u + local.x * 4u;
       let aAt = k * 68u + local.y * 4u;
       let w = vec4<f32>(tileB[bAt], tileB[bAt + 1u], tileB[bAt + 2u], tileB[bAt + 3u]);
-      acc[0] += tileA[aAt] * w;
-      acc[1] += tileA[aAt + 1u] * w;
-      acc[2] += tileA[aAt + 2u] * w;
-      acc[3] += tileA[aAt + 3u] * w;
+      s0 += tileA[aAt] * w;
+      s1 += tileA[aAt + 1u] * w;
+      s2 += tileA[aAt + 2u] * w;
+      s3 += tileA[aAt + 3u] * w;
     }
     workgroupBarrier();
   }
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      let m = m0 + local.y * 4u + i;
-      let n = n0 + local.x * 4u + j;
-      if (m < args.M && n < args.N) {
-        let at = args.yOffset + (group.z * args.M + m) * args.ldy + n;
-        var v = acc[i][j];
-        if (MODE == 1u) { v += y[at]; }
-        if (MODE == 2u) { v += r[at]; }
-        if (MODE == 3u) { v += r[n]; }
-        y[at] = v;
-      }
-    }
-  }
+  let m = m0 + local.y * 4u;
+  let n = n0 + local.x * 4u;
+  putFour(group.z, m, n, s0);
+  putFour(group.z, m + 1u, n, s1);
+  putFour(group.z, m + 2u, n, s2);
+  putFour(group.z, m + 3u, n, s3);
+}
+
+fn putFour(part: u32, m: u32, n: u32, sum: vec4<f32>) {
+  put(part, m, n, sum.x);
+  put(part, m, n + 1u, sum.y);
+  put(part, m, n + 2u, sum.z);
+  put(part, m, n + 3u, sum.w);
 }

@@ -1,52 +1,76 @@
-// The three matmul layouts and the choice among their kernels. Every variant computes the same sums in the same order of k; which one is
-// fastest differs by adapter (registers win on CPU adapters, tiles on GPUs), so each is timed once per device and shape class.
-// Refuses nothing: sizes that the register variants cannot take go to the tiled ones.
+// The three matmul layouts: which kernels there are, which of them an adapter and a shape can take, and the dispatches of a product. Which one is
+// fastest differs by adapter (registers and quads win on CPU adapters, tiles on GPUs): tuner.ts measures and sets the choice, else a fixed order
+// decides. A product's bits depend on its kernel, its sizes and the adapter, never on how long work is cut.
+// Refuses (GpuError 'invalid'): dtypes other than f32, but for B in nt and nn, which may be f16; two of accumulate, residual and bias at once.
 import { type GpuContext, GpuError } from '../gpu/context.ts';
-import { Graph, createState, freeState, type Tensor } from './graph.ts';
+import type { Graph, Tensor } from './graph.ts';
 
 export type Layout = 'nt' | 'nn' | 'tn';
-
 /** How B is stored. */
-type Stored = 'f32' | 'f16';
+export type Stored = 'f32' | 'f16';
 
-interface Variant {
+export interface Variant {
   kernel: string;
+  layout: Layout;
   stored: Stored;
-  rows: number; // outputs per workgroup
+  /** Outputs per workgroup. */
+  rows: number;
   cols: number;
-  /** registers: reads and writes in fours; tiles: workgroup memory; simple: one output per thread. The latter two take any shape. */
-  kind: 'registers' | 'tiles' | 'simple';
+  /** Rows per thread: with fewer rows in all, the others are computed in vain. */
+  block: number;
+  /**
+   * simple and tiled take any shape; the others read and write in fours. quads share loads within four lanes of a subgroup (CPU adapters); tiles
+   * go through workgroup memory; lanes split K over a workgroup, for few rows.
+   */
+  kind: 'simple' | 'registers' | 'quads' | 'tiled' | 'tiles' | 'lanes';
 }
 
-const suffix = (stored: Stored): string => (stored === 'f16' ? '_f16' : '');
-const registers = (layout: Layout, stored: Stored, rows: number, cols: number): Variant => ({
-  kernel: `linear/matmul_${layout}_${rows}x${cols}${suffix(stored)}`,
-  stored,
-  rows: rows * 8,
-  cols: cols * 8,
-  kind: 'registers',
-});
-const anyShape = (layout: Layout, stored: Stored): Variant[] => [
-  { kernel: `linear/matmul_${layout}_simple${suffix(stored)}`, stored, rows: 8, cols: 8, kind: 'simple' },
-  { kernel: `linear/matmul_${layout}_tiled${suffix(stored)}`, stored, rows: 64, cols: 64, kind: 'tiles' },
-];
-const perDtype = (layout: 'nt' | 'nn', stored: Stored): Variant[] => [
-  registers(layout, stored, 1, 4),
-  registers(layout, stored, 4, 4),
-  registers(layout, stored, 8, 8),
-  ...anyShape(layout, stored),
-];
+function variantsOf(layout: Layout, stored: Stored): Variant[] {
+  const make = (kind: Variant['kind'], name: string, block: number, rows: number, cols: number): Variant => ({
+    kernel: `linear/matmul_${layout}_${name}${stored === 'f16' ? '_f16' : ''}`,
+    layout,
+    stored,
+    rows,
+    cols,
+    block,
+    kind,
+  });
+  const registers = (rows: number, cols: number): Variant => make('registers', `${rows}x${cols}`, rows, rows * 8, cols * 8);
+  const quads = (rows: number, cols: number): Variant => make('quads', `quad_${rows}x${cols}`, rows, rows, cols * 8);
+  const own = {
+    nt: () => [
+      ...[quads(16, 8), quads(8, 8), quads(4, 4), registers(8, 8), registers(4, 4), registers(1, 4)],
+      ...[make('lanes', 'lanes_4x8', 4, 4, 8), make('lanes', 'lanes_1x8', 1, 1, 8)],
+    ],
+    nn: () => [quads(16, 8), quads(8, 4), registers(8, 8), registers(4, 4)],
+    tn: () => [quads(16, 8), quads(16, 4), registers(8, 8)],
+  };
+  return [
+    ...own[layout](),
+    make('tiles', 'tiles_128', 8, 128, 128),
+    make('tiles', 'tiles_64', 8, 64, 64),
+    make('tiled', 'tiled', 4, 64, 64),
+    make('simple', 'simple', 1, 8, 8),
+  ];
+}
 
 export const VARIANTS: Record<Layout, Variant[]> = {
-  nt: [...perDtype('nt', 'f32'), ...perDtype('nt', 'f16')],
-  nn: [...perDtype('nn', 'f32'), ...perDtype('nn', 'f16')],
-  tn: [registers('tn', 'f32', 4, 4), registers('tn', 'f32', 4, 8), registers('tn', 'f32', 8, 8), ...anyShape('tn', 'f32')],
+  nt: [...variantsOf('nt', 'f32'), ...variantsOf('nt', 'f16')],
+  nn: [...variantsOf('nn', 'f32'), ...variantsOf('nn', 'f16')],
+  tn: variantsOf('tn', 'f32'),
 };
 
-type ShapeClass = 'one' | 'few' | 'many'; // rows of the output
-const classOf = (layout: Layout, M: number): ShapeClass => (layout !== 'nt' || M > 16 ? 'many' : M > 2 ? 'few' : 'one');
+/** Whether the device can compile the kernel. */
+export const canRun = (gpu: GpuContext, v: Variant): boolean =>
+  v.kind !== 'quads' || (gpu.features.has('subgroups') && gpu.subgroupSize !== null);
 
-const tuned = new WeakMap<GpuContext, Map<string, Variant>>();
+/** Whether the kernel is made for such an adapter: a barrier costs a CPU adapter more than it saves, and quads leave a GPU's lanes idle. */
+export function suits(gpu: GpuContext, v: Variant): boolean {
+  if (!canRun(gpu, v)) return false;
+  if (v.kind === 'tiled') return !gpu.software;
+  if (v.kind === 'tiles' || v.kind === 'lanes') return !gpu.software;
+  return v.kind !== 'quads' || gpu.software;
+}
 
 export interface MatmulShape {
   M: number;
@@ -61,15 +85,49 @@ export interface MatmulShape {
   yOffset?: number;
 }
 
-function fits(v: Variant, layout: Layout, s: MatmulShape): boolean {
-  if (v.kind !== 'registers') return true;
-  const aligned = s.lda % 4 === 0 && s.ldb % 4 === 0 && (s.aOffset ?? 0) % 4 === 0 && (s.bOffset ?? 0) % 4 === 0;
-  if (layout === 'nt') return aligned && s.K % 4 === 0;
-  return aligned && s.N % 4 === 0 && s.ldy % 4 === 0 && (s.yOffset ?? 0) % 4 === 0;
+export function fits(v: Variant, s: MatmulShape): boolean {
+  if (v.kind === 'simple' || v.kind === 'tiled') return true;
+  const fours = [s.N, s.lda, s.ldb, s.ldy, s.aOffset ?? 0, s.bOffset ?? 0, s.yOffset ?? 0, v.layout === 'nt' ? s.K : 0];
+  return fours.every((n) => n % 4 === 0);
 }
 
-/** The most that one dispatch may compute: about a tenth of a second. Fixed, so that the cut and with it every sum is the same in each run. */
-const largestFlops = (gpu: GpuContext): number => (gpu.software ? 1e8 : 2e10);
+/** What a choice is made for: by the rows of the output, and on GPUs by how many outputs there are to share among their cores. */
+export type ShapeClass = `${Layout} ${Stored} ${'one' | 'few' | 'some' | 'many'}${'' | ' large'}`;
+
+export function shapeClass(gpu: GpuContext, layout: Layout, stored: Stored, M: number, N: number): ShapeClass {
+  if (layout !== 'nt') return `${layout} ${stored} many${large(gpu, M, N)}`;
+  if (M <= (gpu.software ? 2 : 1)) return `nt ${stored} one`;
+  if (M <= 8) return `nt ${stored} few`;
+  if (M <= 64 && !gpu.software) return `nt ${stored} some`;
+  return `nt ${stored} many${large(gpu, M, N)}`;
+}
+const large = (gpu: GpuContext, M: number, N: number): '' | ' large' => (!gpu.software && M * N >= 2 ** 20 ? ' large' : '');
+
+const choices = new WeakMap<GpuContext, Map<ShapeClass, string>>();
+
+/** Kernels by class, as the tuner set them; empty before. */
+export function choicesOf(gpu: GpuContext): Map<ShapeClass, string> {
+  let map = choices.get(gpu);
+  if (!map) {
+    map = new Map();
+    choices.set(gpu, map);
+  }
+  return map;
+}
+
+/** The kernel for a product: the measured one, else the first of the table that suits the adapter and whose block is not mostly in vain. */
+function choose(gpu: GpuContext, layout: Layout, stored: Stored, shape: MatmulShape): Variant {
+  const able = VARIANTS[layout].filter((v) => v.stored === stored && suits(gpu, v) && fits(v, shape));
+  const measured = choicesOf(gpu).get(shapeClass(gpu, layout, stored, shape.M, shape.N));
+  const usual = (v: Variant): boolean =>
+    v.kind === 'lanes'
+      ? shape.M <= 8 && v.block <= shape.M
+      : v.kind === 'registers' && !gpu.software
+        ? false
+        : v.block <= Math.max(1, shape.M);
+  const found = able.find((v) => v.kernel === measured) ?? able.find(usual) ?? able[able.length - 1];
+  return found as Variant;
+}
 
 interface MatmulOptions {
   accumulate?: boolean;
@@ -81,9 +139,24 @@ interface MatmulOptions {
   force?: string;
 }
 
+/** A piece of a product: all that its dispatches need. */
+interface Piece {
+  variant: Variant;
+  a: Tensor;
+  b: Tensor;
+  y: Tensor;
+  /** Residual or bias. */
+  r: Tensor | null;
+  mode: number;
+  parts: number;
+  shape: Required<MatmulShape>;
+  /** First column of the piece: where its part of the bias begins. */
+  rOffset: number;
+}
+
 /**
  * y = product, or with one of the options: y + product (`accumulate`), residual + product, bias + product. B may be f16 in nt and nn. Long work
- * is cut: by rows, or by K where rows are summed over. Throws GpuError('invalid') on other dtypes and on two options at once.
+ * is cut into several dispatches by rows and columns of the output, which changes no bit of it.
  */
 export function emitMatmul(
   graph: Graph,
@@ -94,7 +167,7 @@ export function emitMatmul(
   shape: MatmulShape,
   options: MatmulOptions = {},
 ): void {
-  const { M, N, K, lda, ldb, ldy } = shape;
+  const { gpu } = graph;
   if (a.dtype !== 'f32' || y.dtype !== 'f32' || !(b.dtype === 'f32' || (b.dtype === 'f16' && layout !== 'tn')))
     throw new GpuError(
       'invalid',
@@ -105,65 +178,85 @@ export function emitMatmul(
       'invalid',
       `Matmul into ${y.label}: accumulate, residual and bias exclude each other; add the other in an op of its own.`,
     );
-  const aOffset = shape.aOffset ?? 0;
-  const bOffset = shape.bOffset ?? 0;
-  const yOffset = shape.yOffset ?? 0;
-  const pieces = Math.ceil((2 * M * N * K) / largestFlops(graph.gpu));
-  if (layout === 'tn') {
-    const step = Math.ceil(K / pieces);
-    for (let k = 0; k < K; k += step) {
-      const piece = { ...shape, K: Math.min(step, K - k), aOffset: aOffset + k * lda, bOffset: bOffset + k * ldb };
-      emitPiece(graph, layout, a, b, y, piece, k > 0 ? { ...options, accumulate: true } : options);
-    }
-    return;
-  }
-  const step = Math.ceil(M / pieces / 16) * 16;
-  for (let m = 0; m < M; m += step) {
-    emitPiece(
-      graph,
-      layout,
-      a,
-      b,
-      y,
-      { ...shape, M: Math.min(step, M - m), aOffset: aOffset + m * lda, yOffset: yOffset + m * ldy },
-      options,
-    );
-  }
+  const whole = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape };
+  const forced = options.force ? VARIANTS[layout].find((v) => v.kernel === options.force) : null;
+  if (forced === undefined) throw new GpuError('invalid', `There is no matmul kernel ${options.force} of layout ${layout}.`);
+  const mode = options.accumulate ? 1 : options.residual ? 2 : options.bias ? 3 : 0;
+  const common = { a, b, y, r: options.residual ?? options.bias ?? null, mode };
+  const emit = (part: Required<MatmulShape>, rOffset: number): void => {
+    const variant = forced ?? choose(gpu, layout, b.dtype as Stored, part);
+    const parts = partsOfK(gpu, variant, part);
+    for (const piece of cut(gpu, variant, part))
+      emitPiece(graph, { ...common, variant, parts, ...piece, rOffset: rOffset + piece.rOffset });
+  };
+  const over = shape.N % 4;
+  // an odd number of columns (a vocabulary): all but the last few go in fours
+  if (!forced && layout === 'nt' && over > 0 && shape.N > 64 && shape.ldy % 4 === 0) {
+    const N = shape.N - over;
+    emit({ ...whole, N }, 0);
+    emit({ ...whole, N: over, bOffset: whole.bOffset + N * whole.ldb, yOffset: whole.yOffset + N }, N);
+  } else emit(whole, 0);
 }
 
-function emitPiece(graph: Graph, layout: Layout, a: Tensor, b: Tensor, y: Tensor, shape: MatmulShape, options: MatmulOptions): void {
-  const { gpu } = graph;
-  const candidates = VARIANTS[layout].filter((v) => v.stored === b.dtype && fits(v, layout, shape));
-  const best = tuned.get(gpu)?.get(`${layout} ${classOf(layout, shape.M)}`);
-  const chosen = options.force
-    ? candidates.find((v) => v.kernel === options.force)
-    : (candidates.find((v) => v.kernel === best?.kernel.concat(suffix(v.stored))) ??
-      candidates.find((v) => !(v.rows === 8 && v.kind === 'registers' && shape.M > 16) && v.kind !== (gpu.software ? 'tiles' : 'simple')));
-  if (!chosen) throw new Error(`No matmul kernel ${options.force}.`);
-  const mode = options.accumulate ? 1 : options.residual ? 2 : options.bias ? 3 : 0;
-  const grid = (parts: number): [number, number, number] => [Math.ceil(shape.N / chosen.cols), Math.ceil(shape.M / chosen.rows), parts];
-  const args = { aOffset: 0, bOffset: 0, yOffset: 0, ...shape, parts: 1 };
+/** The most that one dispatch may compute: about a tenth of a second. */
+const largestFlops = (gpu: GpuContext): number => (gpu.software ? 2e8 : 2e10);
+/** Pieces begin at multiples of this: whole tiles of every kernel. */
+const STEP = 128;
+
+function cut(gpu: GpuContext, v: Variant, s: Required<MatmulShape>): { shape: Required<MatmulShape>; rOffset: number }[] {
+  const stepOf = (size: number, flopsEach: number): number =>
+    Math.min(size, Math.max(STEP, Math.floor(largestFlops(gpu) / flopsEach / STEP) * STEP));
+  const rows = stepOf(s.M, 2 * s.N * s.K);
+  const cols = stepOf(s.N, 2 * rows * s.K);
+  const pieces = [];
+  for (let m = 0; m < s.M; m += rows) {
+    for (let n = 0; n < s.N; n += cols) {
+      const shape = {
+        ...s,
+        M: Math.min(rows, s.M - m),
+        N: Math.min(cols, s.N - n),
+        aOffset: s.aOffset + m * (v.layout === 'tn' ? 1 : s.lda),
+        bOffset: s.bOffset + n * (v.layout === 'nt' ? s.ldb : 1),
+        yOffset: s.yOffset + m * s.ldy + n,
+      };
+      pieces.push({ shape, rOffset: n });
+    }
+  }
+  return pieces;
+}
+
+/** Into how many parts K is cut, so that there are workgroups for every core where the output has few. */
+function partsOfK(gpu: GpuContext, v: Variant, { M, N, K }: MatmulShape): number {
+  if (v.layout !== 'tn' && v.kind !== 'tiles') return 1;
+  const groups = Math.ceil(M / v.rows) * Math.ceil(N / v.cols);
+  return Math.max(1, Math.min(32, Math.floor(K / 256), Math.ceil((gpu.software ? 8 : 256) / groups)));
+}
+
+function emitPiece(graph: Graph, { variant: v, a, b, y, r, mode, parts, shape, rOffset }: Piece): void {
+  const grid: [number, number, number] = [Math.ceil(shape.N / v.cols), Math.ceil(shape.M / v.rows), parts];
+  const args = { ...shape, rOffset, parts };
   const cost = 2 * shape.M * shape.N * shape.K;
-  const parts = layout === 'tn' && mode <= 1 ? splitK(shape) : 1;
+  const added = r ?? graph.dummy();
   if (parts === 1) {
-    graph.dispatch(chosen.kernel, [a, b, options.residual ?? options.bias ?? graph.dummy(), y], {
-      overrides: { MODE: mode },
-      args,
-      grid: grid(1),
-      cost,
-    });
+    graph.dispatch(v.kernel, [a, b, added, y], { overrides: { MODE: mode }, args, grid, cost });
     return;
   }
-  const partial = graph.temp('split-k', [parts, shape.M, shape.N]);
-  graph.dispatch(chosen.kernel, [a, b, graph.dummy(), partial], {
+  const sums = graph.temp('split-k', [parts, shape.M, shape.N]);
+  graph.dispatch(v.kernel, [a, b, graph.dummy(), sums], {
     overrides: { MODE: 0 },
-    args: { ...args, yOffset: 0, ldy: shape.N, parts },
-    grid: grid(parts),
+    args: { ...args, yOffset: 0, ldy: shape.N },
+    grid,
     cost,
   });
-  emitReduce(graph, partial, y, parts, shape.M * shape.N, mode === 1);
+  graph.dispatch('linear/reduce_split', [sums, added, y], {
+    overrides: { MODE: mode },
+    args,
+    grid: flatGrid(shape.M * shape.N),
+    cost: parts * shape.M * shape.N,
+  });
 }
 
+/** y (N) = the sum of parts (P, N), added to y with `accumulate`. */
 export function emitReduce(graph: Graph, parts: Tensor, y: Tensor, P: number, N: number, accumulate: boolean): void {
   graph.dispatch('linear/reduce_parts', [parts, y], { args: { P, N, accumulate: accumulate ? 1 : 0 }, grid: flatGrid(N) });
 }
@@ -172,52 +265,4 @@ export function emitReduce(graph: Graph, parts: Tensor, y: Tensor, P: number, N:
 export function flatGrid(n: number): [number, number] {
   const groups = Math.ceil(n / 64);
   return groups <= 65535 ? [groups, 1] : [65535, Math.ceil(groups / 65535)];
-}
-
-function splitK({ M, N, K, ldy, yOffset }: MatmulShape): number {
-  if (ldy !== N || (yOffset ?? 0) !== 0) return 1;
-  const outputs = Math.ceil(M / 16) * Math.ceil(N / 16);
-  return Math.max(1, Math.min(32, Math.floor(K / 256), Math.ceil(256 / outputs)));
-}
-
-/** Times every variant once on a typical shape per class; remembered for the device. */
-export async function tuneMatmul(gpu: GpuContext): Promise<Map<string, string>> {
-  let best = tuned.get(gpu);
-  if (!best) {
-    best = new Map();
-    const size = gpu.software ? 64 : 512;
-    for (const layout of ['nt', 'nn', 'tn'] as Layout[]) {
-      for (const cls of ['one', 'few', 'many'] as ShapeClass[]) {
-        if (layout !== 'nt' && cls !== 'many') continue;
-        const M = cls === 'one' ? 1 : cls === 'few' ? 8 : layout === 'tn' ? size : size * 8;
-        const K = layout === 'tn' ? size * 8 : size;
-        best.set(`${layout} ${cls}`, await fastest(gpu, layout, M, cls === 'many' ? 2 * size : 4 * size, K));
-      }
-    }
-    tuned.set(gpu, best);
-  }
-  return new Map([...best].map(([k, v]) => [k, v.kernel]));
-}
-
-async function fastest(gpu: GpuContext, layout: Layout, M: number, N: number, K: number): Promise<Variant> {
-  let winner: Variant | null = null;
-  let record = Infinity;
-  const [a, b, y] = ['a', 'b', 'y'].map((label, i) => createState(gpu, `tune ${label}`, [i === 0 ? M * K : i === 1 ? K * N : M * N])) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  const shape = { M, N, K, lda: layout === 'tn' ? M : K, ldb: layout === 'nt' ? K : N, ldy: N };
-  for (const v of VARIANTS[layout]) {
-    if (v.stored !== 'f32' || v.kind === 'simple' || !fits(v, layout, shape)) continue;
-    const graph = new Graph(gpu, `tune ${v.kernel}`);
-    emitMatmul(graph, layout, a, b, y, shape, { force: v.kernel });
-    const plan = await graph.compile();
-    await plan.runTimed();
-    const timeMs = Math.min(await plan.runTimed(), await plan.runTimed());
-    plan.destroy();
-    if (timeMs < record) [winner, record] = [v, timeMs];
-  }
-  for (const t of [a, b, y]) freeState(gpu, t);
-  return winner as Variant;
 }

@@ -1,8 +1,9 @@
 // What every verb of the command line begins and ends with: the adapter named on stderr, the kernels chosen, results as JSON lines on stdout.
 // Refuses what adapter.ts refuses.
-import { tuneMatmul } from '../engine/matmul.ts';
+import { tune, attachTuningStore } from '../engine/tuner.ts';
 import { type GpuContext, openGpu } from '../gpu/context.ts';
 import { openNodeGpu } from './adapter.ts';
+import { tuningFile } from './tuningFile.ts';
 
 export const print = (value: unknown): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -12,6 +13,7 @@ export async function open(): Promise<GpuContext> {
   const { adapter, describe } = await openNodeGpu();
   process.stderr.write(`Adapter: ${describe}\n`);
   const gpu = await openGpu(adapter);
-  await tuneMatmul(gpu);
+  attachTuningStore(gpu, tuningFile());
+  await tune(gpu);
   return gpu;
 }
