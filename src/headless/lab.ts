@@ -10,6 +10,7 @@ import { GENERATE_USAGE, generate } from './generateVerb.ts';
 import { makeDefault } from './makeDefault.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
+import { PROFILE_USAGE, profile } from './profileVerb.ts';
 import { results } from './results.ts';
 import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
@@ -24,7 +25,7 @@ import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
 ${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
-  make-default [--only recall-lines|pointer-lines|demo]
+${PROFILE_USAGE}  make-default [--only recall-lines|pointer-lines|demo]
   results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
 All write JSON to stdout; --json is accepted and changes nothing.
 `;
@@ -34,6 +35,7 @@ const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
   score,
   train,
   run,
+  profile,
   'make-default': makeDefaultVerb,
   results: (argv) => results(argv, run),
 };

@@ -9,8 +9,9 @@ export const print = (value: unknown): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
 
-export async function open(): Promise<GpuContext> {
-  const { adapter, describe } = await openNodeGpu();
+/** `flags` are Dawn's. */
+export async function open(flags: readonly string[] = []): Promise<GpuContext> {
+  const { adapter, describe } = await openNodeGpu(undefined, flags);
   process.stderr.write(`Adapter: ${describe}\n`);
   const gpu = await openGpu(adapter);
   attachTuningStore(gpu, tuningFile());
