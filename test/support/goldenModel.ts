@@ -96,13 +96,9 @@ export async function readGradients(model: Transformer, { gradients }: Optimizer
   return found;
 }
 
-export const settingsOf = ({
-  lr,
-  betas,
-  eps,
-  weightDecay,
-  clipNorm,
-}: Omit<AdamWGolden, 'lines' | 'steps'> | AdamWGolden): AdamWSettings => ({
+type Settings = Pick<AdamWGolden, 'lr' | 'betas' | 'eps' | 'weightDecay' | 'clipNorm'>;
+
+export const settingsOf = ({ lr, betas, eps, weightDecay, clipNorm }: Settings): AdamWSettings => ({
   ...ADAMW_DEFAULTS,
   lr,
   beta1: betas[0],
