@@ -3,7 +3,6 @@ import { createState, freeState, Graph, readFloats, writeTensor } from '../src/e
 import { emitMatmul } from '../src/engine/matmul.ts';
 import { type Ceiling, measureCeiling } from '../src/engine/profile.ts';
 import { tune } from '../src/engine/tuner.ts';
-import { tune } from '../src/engine/tuner.ts';
 import { parseConfig } from '../src/formats/config.ts';
 import { type DroppedModel, recognise } from '../src/formats/dropped.ts';
 import { heldWeights } from '../src/formats/heldWeights.ts';
