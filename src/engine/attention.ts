@@ -2,7 +2,7 @@
 // Which kernel serves a pass is measured once per device and head width; long work is cut at units that no sum crosses, so that the cut changes
 // no bit. Refuses: head widths that are not a multiple of 4 or exceed 256, query heads that are no multiple of the key heads, odd rotary widths.
 import { type GpuContext, GpuError } from '../gpu/context.ts';
-import { Graph, type Tensor, createState, freeState, writeTensor } from './graph.ts';
+import { type Graph, type Tensor, tracePlan, writeTensor } from './graph.ts';
 import { flatGrid } from './matmul.ts';
 
 export interface AttentionShape {
@@ -298,40 +298,33 @@ async function timeVariant(gpu: GpuContext, pass: AttentionPass, D: number, vari
   const [B, T, H, K] = gpu.software ? [1, Math.max(16, 1024 / D), 4, 2] : [4, 512, 8, 4];
   const R = pass === 'cached' ? 8 : B * T;
   const width = (H + 2 * K) * D;
-  const state = (label: string, shape: number[], dtype: 'f32' | 'u32' = 'f32'): Tensor => createState(gpu, `tune ${label}`, shape, dtype);
-  const [qkv, dO] = [state('qkv', [R, width]), state('dO', [R, H * D])];
-  const owned = [qkv, dO];
-  const graph = new Graph(gpu, `tune ${variant.kernel}`);
   const kernels = { [pass]: variant.kernel };
   const scale = 1 / Math.sqrt(D);
-  if (pass === 'cached') {
-    const cache = state('cache', [R, T, 2, K, D]);
-    const [slots, positions, pins] = [state('slots', [R], 'u32'), state('positions', [R], 'u32'), state('pins', [R, 2], 'u32')];
-    owned.push(cache, slots, positions, pins);
-    writeTensor(
-      gpu,
-      slots,
-      Uint32Array.from({ length: R }, (_, r) => r),
-    );
-    writeTensor(gpu, positions, new Uint32Array(R).fill(T - 1));
-    cachedAttention(graph, qkv, cache, { R, S: R, T, H, K, D, W: 0, scale }, { slots, positions, pins, pinned: false }, null, { kernels });
-  } else {
-    const [spans, positions] = [state('spans', [R, 4], 'u32'), state('positions', [R], 'u32')];
-    owned.push(spans, positions);
-    const inputs = { positions, spans, pinned: false, packed: false };
-    const o = attention(graph, qkv, { B, T, H, K, D, W: 0, scale }, inputs, null, { kernels });
-    graph.bindGradient(o, dO, true);
-    if (pass !== 'forward') graph.backward();
-  }
-  const only = graph.dispatches.filter((d) => d.kernel === variant.kernel);
-  graph.dispatches.splice(0, graph.dispatches.length, ...only);
-  const plan = await graph.compile();
+  const { plan } = await tracePlan(gpu, `tune ${variant.kernel}`, (graph) => {
+    const u32 = (label: string, shape: number[]): Tensor => graph.input(label, shape, 'u32');
+    const qkv = graph.input('qkv', [R, width]);
+    if (pass === 'cached') {
+      const cache = graph.input('cache', [R, T, 2, K, D]);
+      const [slots, positions, pins] = [u32('slots', [R]), u32('positions', [R]), u32('pins', [R, 2])];
+      const each = Uint32Array.from({ length: R }, (_, r) => r);
+      writeTensor(gpu, slots, each);
+      writeTensor(gpu, positions, new Uint32Array(R).fill(T - 1));
+      const shape = { R, S: R, T, H, K, D, W: 0, scale };
+      cachedAttention(graph, qkv, cache, shape, { slots, positions, pins, pinned: false }, null, { kernels });
+    } else {
+      const inputs = { positions: u32('positions', [R]), spans: u32('spans', [R, 4]), pinned: false, packed: false };
+      const o = attention(graph, qkv, { B, T, H, K, D, W: 0, scale }, inputs, null, { kernels });
+      graph.bindGradient(o, graph.input('dO', [R, H * D]), true);
+      if (pass !== 'forward') graph.backward();
+    }
+    const only = graph.dispatches.filter((d) => d.kernel === variant.kernel);
+    graph.dispatches.splice(0, graph.dispatches.length, ...only);
+  });
   try {
     await plan.runTimed();
     return Math.min(await plan.runTimed(), await plan.runTimed());
   } finally {
     plan.destroy();
-    for (const t of owned) freeState(gpu, t);
   }
 }
 
