@@ -119,11 +119,6 @@ export async function extractFrom(
   return out;
 }
 
-/** Elements [first, first + count) of an f16 tensor as numbers. */
-export async function readHalf(gpu: GpuContext, tensor: Tensor, first = 0, count = elements(tensor.shape) - first): Promise<Float32Array> {
-  return new Float32Array((await extractFrom(gpu, tensor, first, count, 'F32', { kind: 'plain' })).buffer);
-}
-
 interface Place {
   layout: number;
   args: Record<'count' | 'first' | 'offset' | 'total' | 'rows' | 'cols' | 'heads' | 'headDim' | 'lines' | 'perLine', number>;

@@ -60,11 +60,6 @@ export function hyperValues(s: UpdateSettings, step: number, slot: number): Floa
   return Float32Array.of(s.lr, s.beta1, s.beta2, s.eps, s.weightDecay, ...corrections, s.clip, slot, s.emaDecay ?? 0, step);
 }
 
-/** Bytes that the moments of n parameters take. */
-export function momentBytes(n: number, kind: Moments['kind']): number {
-  return kind === 'f32' ? 8 * n : 2 * n + n / 8;
-}
-
 /** Zeroed moments for the segments. Throws GpuError 'memory', leaving nothing behind. */
 export function createMoments(gpu: GpuContext, segments: readonly Tensor[], kind: Moments['kind']): Moments {
   const made: Tensor[] = [];
