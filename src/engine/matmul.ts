@@ -202,12 +202,18 @@ export function emitMatmul(
 const largestFlops = (gpu: GpuContext): number => (gpu.software ? 2e8 : 2e10);
 /** Pieces begin at multiples of this: whole tiles of every kernel. */
 const STEP = 128;
+/** Where K is so long that STEP x STEP outputs are too many: at least these, so that there are workgroups for two cores. */
+const LEAST_ROWS = 32;
+const LEAST_COLS = 64;
 
 function cut(gpu: GpuContext, v: Variant, s: Required<MatmulShape>): { shape: Required<MatmulShape>; rOffset: number }[] {
-  const stepOf = (size: number, flopsEach: number): number =>
-    Math.min(size, Math.max(STEP, Math.floor(largestFlops(gpu) / flopsEach / STEP) * STEP));
-  const rows = stepOf(s.M, 2 * s.N * s.K);
-  const cols = stepOf(s.N, 2 * rows * s.K);
+  const stepOf = (size: number, flopsEach: number, least: number): number => {
+    const most = Math.floor(largestFlops(gpu) / flopsEach);
+    const unit = most >= STEP ? STEP : least;
+    return Math.min(size, Math.max(unit, Math.floor(most / unit) * unit));
+  };
+  const rows = stepOf(s.M, 2 * s.N * s.K, Math.max(LEAST_ROWS, v.rows));
+  const cols = stepOf(s.N, 2 * rows * s.K, Math.max(LEAST_COLS, v.cols));
   const pieces = [];
   for (let m = 0; m < s.M; m += rows) {
     for (let n = 0; n < s.N; n += cols) {
