@@ -9,10 +9,11 @@ import { blocksOf, ignoredTensor } from '../../src/formats/families.ts';
 import { modelFolder } from '../../src/formats/hfFolder.ts';
 import { collect } from '../../src/formats/outputFile.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
-import { loadTokenizer } from '../../src/formats/tokenizer.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
+import { readModelFolder } from '../../src/headless/files.ts';
 import { Generator } from '../../src/model/generator.ts';
 import { Transformer, type TransformerOptions } from '../../src/model/transformer.ts';
+import { generateText, promptIds } from '../../src/run/generateText.ts';
 import { FAMILY_FOLDERS, familyFolder, type Golden, openWeights, readJson, readTensors, type TextGolden } from '../support/goldenFolder.ts';
 import {
   backward,
@@ -135,22 +136,28 @@ describe.each(FAMILY_FOLDERS)('%s', (name) => {
   });
 });
 
+it('reads GPT-2 as the first files named it: no "transformer." before the names, attention masks among the weights', async () => {
+  const folder = familyFolder('gpt2');
+  const source = await openWeights(folder);
+  const tensors = new Map([...source.tensors].map(([key, entry]) => [key.replace('transformer.', ''), entry] as const));
+  tensors.set('h.0.attn.bias', { ...tensors.get('wte.weight')!, shape: [1, 1, 96, 96] });
+  const model = await Transformer.make(gpu, parseConfig(readFileSync(join(folder, 'config.json'), 'utf8')).architecture);
+  await model.load({ tensors, read: (key, first, count) => source.read(`transformer.${key}`, first, count) });
+  const [prompt] = readJson<Golden>(folder, 'golden/golden.json').prompts;
+  const wanted = await readTensors(folder, 'golden/logits.safetensors');
+  expect(largestDifference(await readLogits(model, prompt!), wanted.get('logits.0')!)).toBeLessThanOrEqual(1e-4);
+  model.destroy();
+});
+
 describe.each(['llama2', 'llama_linear', 'qwen2'])('the text of %s', (name) => {
-  const folder = familyFolder(name);
-  const read = (file: string): string => readFileSync(join(folder, file), 'utf8');
-  const golden = readJson<TextGolden>(folder, 'golden/text.json');
+  const golden = readJson<TextGolden>(familyFolder(name), 'golden/text.json');
 
   it('has the ids and the continuation of transformers', async () => {
-    const tokenizer = loadTokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
-    const promptIds = tokenizer.encode(golden.prompt, { addBos: true });
-    expect(promptIds).toEqual(golden.ids);
-    const model = await loadFamily(gpu, name);
-    const maxTokens = golden.continuation.length;
-    const generator = await Generator.make(model, { slots: 1, capacity: promptIds.length + maxTokens });
-    const [result] = await generator.generateAll([{ promptIds, maxTokens }]);
-    generator.destroy();
-    model.destroy();
-    expect(result!.ids).toEqual(golden.continuation);
-    expect(tokenizer.decode(result!.ids)).toBe(golden.text);
+    const folder = await readModelFolder(familyFolder(name));
+    expect(promptIds(folder, { text: golden.prompt })).toEqual(golden.ids);
+    const result = await generateText(gpu, folder, { prompt: { text: golden.prompt }, maxTokens: golden.continuation.length });
+    expect(result.ids).toEqual(golden.continuation);
+    expect(result.text).toBe(golden.text);
+    if (golden.chat) expect(promptIds(folder, { messages: golden.chat.messages })).toEqual(golden.chat.ids);
   });
 });
