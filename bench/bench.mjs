@@ -10,7 +10,7 @@ import { openBrowser } from '../scripts/browser.mjs';
 import { ROOT } from '../scripts/paths.mjs';
 import { ensureInstalled } from '../scripts/prepare.mjs';
 import { serve } from '../scripts/serve.mjs';
-import { budgetMs, DECODE_BATCHES, expectations, LOAD_DTYPES, matmulCells, SECTIONS, stepCells, stepFlops } from './cells.mjs';
+import { budgetMs, DECODE_BATCHES, expectations, GROWTH, LOAD_DTYPES, matmulCells, SECTIONS, stepCells, stepFlops } from './cells.mjs';
 import { report } from './report.mjs';
 
 const USAGE = `npm run bench -- [options]
@@ -144,7 +144,7 @@ async function measureSections(settings, pages, results, keep) {
   for (const shape of sections.includes('train') ? stepCells(full).slice(0, cells) : []) {
     say(`Training step, C=${shape.C} L=${shape.L} T=${shape.T} B=${shape.B}`);
     const flops = stepFlops(shape);
-    const given = budget('train', expectations(flops, results.steps));
+    const given = budget('train', expectations(flops, results.steps, GROWTH.train));
     const timings = await pages.fresh((page) => page.evaluate(([s, b]) => window.measureStep(s, b), /** @type {const} */ ([shape, given])));
     results.steps.push({ shape, flops, timings });
     keep();
@@ -152,7 +152,7 @@ async function measureSections(settings, pages, results, keep) {
   for (const { name, ...shape } of sections.includes('matmul') ? matmulCells(full).slice(0, cells) : []) {
     say(`Matmul, ${name}`);
     const flops = 2 * shape.M * shape.N * shape.K;
-    const given = budget('matmul', expectations(flops, results.matmuls));
+    const given = budget('matmul', expectations(flops, results.matmuls, GROWTH.matmul));
     const timings = await pages.same((page) =>
       page.evaluate(([s, b]) => window.measureMatmul(s, b), /** @type {const} */ ([shape, given])),
     );
