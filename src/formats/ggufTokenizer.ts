@@ -23,6 +23,8 @@ interface Vocabulary {
 
 const TYPE = { unknown: 2, control: 3, userDefined: 4, unused: 5 };
 const MAX_TOKENS = 4_194_304;
+/** Of a token that is cut in every way to find its merges. */
+const MAX_CHARACTERS = 256;
 
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const LLAMA3 =
@@ -158,7 +160,7 @@ async function sentencePiece(vocabulary: Vocabulary): Promise<GgufTokenizer> {
     file,
     tokens.map((token, i) => [token, i]),
   );
-  const merges = (await readMerges(file)) ?? mergesOf(tokens, vocab, await rankOf(file, tokens.length, isGemma));
+  const merges = (await readMerges(file)) ?? mergesOf(tokens, await rankOf(file, tokens.length, isGemma));
   const addsSpace = !isGemma && file.scalars.get('tokenizer.ggml.add_space_prefix') !== false;
   const decoders = [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }];
   const strip = addsSpace ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
@@ -189,29 +191,53 @@ async function rankOf(file: GgufFile, count: number, isGemma: boolean): Promise<
   const scores = await file.readNumbers('tokenizer.ggml.scores');
   if (!scores) throw new FormatError(`${quote(file.name)} has a SentencePiece tokenizer without scores (tokenizer.ggml.scores).`);
   checkLength(file, 'tokenizer.ggml.scores', scores.length, count);
-  return (id) => scores[id] as number;
+  return (id) => (Number.isNaN(scores[id]) ? Number.NEGATIVE_INFINITY : (scores[id] as number));
+}
+
+interface Merge {
+  pair: [string, string];
+  left: number;
+  right: number;
 }
 
 /** Every way to put a token together from two others, best first, as transformers' generate_merges orders them. */
-function mergesOf(tokens: string[], vocab: Record<string, number>, rank: (id: number) => number): [string, string][] {
-  const found: { pair: [string, string]; rank: number; left: number; right: number }[] = [];
-  const ids = new Map(Object.entries(vocab));
-  tokens.forEach((token, id) => {
-    const characters = [...token];
-    const ways: { pair: [string, string]; ids: [number, number]; left: number }[] = [];
-    let at = 0;
-    for (let left = 1; left < characters.length; left++) {
-      at += (characters[left - 1] as string).length;
-      const pair: [string, string] = [token.slice(0, at), token.slice(at)];
-      const leftId = ids.get(pair[0]);
-      const rightId = ids.get(pair[1]);
-      if (leftId !== undefined && rightId !== undefined) ways.push({ pair, ids: [leftId, rightId], left });
-    }
-    ways.sort((a, b) => a.ids[0] - b.ids[0] || a.ids[1] - b.ids[1]);
-    for (const { pair, left } of ways) found.push({ pair, rank: rank(id), left, right: characters.length - left });
-  });
-  found.sort((a, b) => b.rank - a.rank || b.left - a.left || b.right - a.right);
-  return found.map(({ pair }) => pair);
+function mergesOf(tokens: string[], rank: (id: number) => number): [string, string][] {
+  const tooLong = tokens.find((token) => token.length > MAX_CHARACTERS);
+  if (tooLong !== undefined) {
+    throw new FormatError(
+      `The token ${quote(tooLong, 40)} of the GGUF file has ${tooLong.length} characters; up to ${MAX_CHARACTERS} are read.`,
+    );
+  }
+  const ids = new Map(tokens.map((token, id) => [token, id]));
+  const order = tokens.map((_, id) => id).sort((a, b) => rank(b) - rank(a));
+  const merges: [string, string][] = [];
+  for (let first = 0; first < order.length; ) {
+    // tokens of the same rank share their place: longer left parts first, then longer right ones
+    const ways: Merge[] = [];
+    const shared = rank(order[first] as number);
+    for (; first < order.length && rank(order[first] as number) === shared; first++)
+      ways.push(...waysOf(tokens[order[first] as number] as string, ids));
+    ways.sort((a, b) => b.left - a.left || b.right - a.right);
+    for (const { pair } of ways) merges.push(pair);
+  }
+  return merges;
+}
+
+/** The pairs of tokens that a token can be cut into, in the order of their ids. */
+function waysOf(token: string, ids: ReadonlyMap<string, number>): Merge[] {
+  const ways: (Merge & { leftId: number; rightId: number })[] = [];
+  const characters = [...token];
+  let at = 0;
+  for (let left = 1; left < characters.length; left++) {
+    at += (characters[left - 1] as string).length;
+    const before = token.slice(0, at);
+    const leftId = ids.get(before);
+    if (leftId === undefined) continue;
+    const after = token.slice(at);
+    const rightId = ids.get(after);
+    if (rightId !== undefined) ways.push({ pair: [before, after], leftId, rightId, left, right: characters.length - left });
+  }
+  return ways.sort((a, b) => a.leftId - b.leftId || a.rightId - b.rightId);
 }
 
 async function readMerges(file: GgufFile): Promise<[string, string][] | null> {

@@ -141,6 +141,20 @@ describe('settings', () => {
   });
 });
 
+const sentencePiece = (tokens: string[], scores: number[]): Metadata => ({
+  'tokenizer.ggml.model': str('llama'),
+  'tokenizer.ggml.tokens': strings(tokens),
+  'tokenizer.ggml.scores': float32s(scores),
+});
+
+test('scores that are no numbers rank last', async () => {
+  const { files } = await load(sentencePiece(['a', 'b', 'ab', 'ba'], [0, 0, Number.NaN, -5]));
+  expect(JSON.parse(files.tokenizerJson).model.merges).toEqual([
+    ['b', 'a'],
+    ['a', 'b'],
+  ]);
+});
+
 test.each<[string, Metadata, RegExp]>([
   ['another kind', { 'tokenizer.ggml.model': str('t5'), 'tokenizer.ggml.tokens': strings(['a']) }, /kind "t5"; "gpt2"/],
   ['no tokens', { 'tokenizer.ggml.model': str('gpt2') }, /without tokens/],
@@ -151,6 +165,7 @@ test.each<[string, Metadata, RegExp]>([
   ['scores of another length', metadataOf('gemma', 'llama', { 'tokenizer.ggml.scores': float32s([1]) }), /scores has 1 entries/],
   ['types of another length', metadataOf('gpt2', 'gpt2', { 'tokenizer.ggml.token_type': int32s([1]) }), /token_type has 1 entries/],
   ['a merge of one token', metadataOf('gpt2', 'gpt2', { 'tokenizer.ggml.merges': strings(['ab']) }), /merge "ab"/],
+  ['an endless token', sentencePiece(['a'.repeat(257)], [0]), /257 characters/],
   ['a token twice', { 'tokenizer.ggml.model': str('llama'), 'tokenizer.ggml.tokens': strings(['a', 'a']) }, /"a" is given twice/],
 ])('refused: %s', async (_, metadata, message) => {
   const file = await readGguf(fromBytes('m.gguf', writeGguf(metadata, [])));
