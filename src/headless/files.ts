@@ -43,12 +43,17 @@ function fileSource(path: string): ByteSource {
   };
 }
 
-/** A model folder; a tokenizer in it is optional. Throws InputError with the first thing that is wrong. */
-export async function readModelFolder(dir: string): Promise<DroppedModel> {
-  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw new InputError(`--model ${dir} is not a folder.`);
-  const wanted = readdirSync(dir).filter(
-    (name) => /\.(json|safetensors|model|txt|jinja|bin|pt|pth|gguf)$/.test(name) && statSync(join(dir, name)).isFile(),
-  );
+/** A model folder or one GGUF file; a tokenizer is optional. Throws InputError with the first thing that is wrong. */
+export async function readModelFolder(path: string): Promise<DroppedModel> {
+  if (!existsSync(path)) throw new InputError(`--model ${path} does not exist.`);
+  const isFolder = statSync(path).isDirectory();
+  if (!isFolder && !/\.gguf$/i.test(path)) throw new InputError(`--model ${path} is neither a folder nor a GGUF file.`);
+  const dir = isFolder ? path : dirname(path);
+  const wanted = isFolder
+    ? readdirSync(dir).filter(
+        (name) => /\.(json|safetensors|model|txt|jinja|bin|pt|pth|gguf)$/.test(name) && statSync(join(dir, name)).isFile(),
+      )
+    : [basename(path)];
   const { model, recognised } = await recognise(wanted.map((name) => ({ path: name, source: fileSource(join(dir, name)) })));
   if (model) return model;
   const problem = recognised.problems[0];
