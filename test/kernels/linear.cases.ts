@@ -144,9 +144,9 @@ export const cases: KernelCase[] = [
       async run(gpu: GpuContext) {
         if (!canRun(gpu, v)) return;
         const tables = takesAny(v) ? [...TABLES[layout], ...ODD] : TABLES[layout];
-        // all store through the same few lines, and each mode is a compilation: the largest kernels, and those that differ in the load of b
+        // all store through the same few lines, and each mode is a compilation: the larger kernels, and those that differ in the load of b
         // alone, are compiled for one
-        const modes = v.stored === 'f32' && ['registers', 'quads', 'simple'].includes(v.kind);
+        const modes = v.stored === 'f32' && (v.kind === 'registers' || v.kind === 'simple');
         for (const table of tables) await multiply(gpu, layout, modes ? table : { ...table, mode: 'store' }, v.stored, v.kernel);
       },
     })),
