@@ -12,7 +12,7 @@
 // FILTER = 1 compiles penalty, top-k, top-p and min-p in; 0 leaves them out. A loop whose bound is 0 costs nothing on CPU adapters, a branch not
 // taken does: so whatever a row does not ask for is a loop with no turns, and barriers stay where all threads meet.
 override FILTER: u32 = 1u;
-struct Args { rows: u32, firstRow: u32, V: u32, ld: u32, S: u32, stride: u32, words: u32, ring: u32, searches: u32 }
+struct Args { rows: u32, firstRow: u32, V: u32, ld: u32, S: u32, stride: u32, words: u32, ring: u32, lanes: u32 }
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> logits: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> settings: array<u32>;
@@ -25,6 +25,8 @@ struct Args { rows: u32, firstRow: u32, V: u32, ld: u32, S: u32, stride: u32, wo
 
 const LOWEST = -1.0e30;
 const NONE = vec4<f32>(0.0);
+// gumbel() of the largest word is 16.64
+const MOST_NOISE = 16.7;
 
 // Order-preserving map of f32 to u32.
 fn sortKeys(x: vec4<f32>) -> vec4<u32> {
@@ -172,8 +174,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let minP = bitcast<f32>(settings[s + 5u]);
     let byRank = select(n4, 0u, greedy || topK == 0u || topK >= args.V);
     let byMass = select(n4, 0u, greedy || topP >= 1.0);
-    // by rank, then by mass; the bound is an argument (2), so that compilers leave the loop a loop: the search is their most work
-    for (var kind = 0u; kind < args.searches; kind++) {
+    // by rank, then by mass
+    for (var kind = 0u; kind < 2u; kind++) {
       var sought = Search(byRank, 0u, top, 0.0, 1.0, f32(topK), 0.0);
       if (kind == 1u) { sought = Search(byMass, threshold, top, inverse, temperature, 0.0, max(topP, 1.0e-30)); }
       threshold = search(at, lane, local, sought);
@@ -191,7 +193,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   for (var v4 = lane; v4 < select(n4, 0u, greedy); v4 += LANES) {
     let x = columns(at, v4);
-    let kept = (sortKeys(x) >= vec4<u32>(threshold)) & (x > vec4<f32>(LOWEST));
+    // what cannot win whatever its noise draws none
+    let kept = (sortKeys(x) >= vec4<u32>(threshold)) & (x > vec4<f32>(LOWEST)) & (x * inverse > vec4<f32>(best.score - MOST_NOISE));
     for (var draw = select(1u, 0u, any(kept)); draw < 1u; draw++) {
       let noise = philox(key, vec4<u32>(pos, 0u, v4, 0u));
       let score = select(

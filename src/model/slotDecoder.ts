@@ -180,7 +180,7 @@ export class SlotDecoder implements StepEngine {
       const GROUP = Math.max(64, LANES);
       graph.dispatch('sample/token', [logits, this.settings, this.state, this.seen, this.ring], {
         overrides: { LANES, GROUP, FILTER: filters ? 1 : 0 },
-        args: { rows, firstRow, V, ld, S: this.slots, stride: this.stride, words: this.words, ring: LONGEST_BURST, searches: 2 },
+        args: { rows, firstRow, V, ld, S: this.slots, stride: this.stride, words: this.words, ring: LONGEST_BURST, lanes: LANES },
         grid: Math.ceil((rows * LANES) / GROUP),
         cost: rows * V * (filters ? 800 : 30),
       });
