@@ -3,6 +3,7 @@
 import { InputError, number, type Options, readOptions, text, tokenIds } from './arguments.ts';
 import { readAdapterFolder, readModelFolder, readText } from './files.ts';
 import { open, print } from './openLab.ts';
+import { openTextWorker } from './textClient.ts';
 import type { ChatMessage } from '../formats/chatTemplate.ts';
 import { type GeneratedText, generateTexts, type Prompt, type TextRequest } from '../run/generateText.ts';
 
@@ -52,23 +53,29 @@ export async function generate(argv: string[]): Promise<number> {
   };
   const done = new Map<number, GeneratedText>();
   let next = 0;
-  await generateTexts(
-    await open(),
-    folder,
-    requests,
-    { storage: dtype, adapter, ...slots },
-    (_, piece) => {
-      if (single) process.stderr.write(piece);
-    },
-    (index, result) => {
-      if (single) process.stderr.write('\n');
-      done.set(index, result);
-      for (let ready = done.get(next); ready; ready = done.get(++next)) {
-        print(shown(ready, next));
-        done.delete(next);
-      }
-    },
-  );
+  // a template is foreign code: a thread renders it, which is ended when it takes too long
+  const chats = prompts.some((prompt) => 'messages' in prompt) ? openTextWorker(null) : null;
+  try {
+    await generateTexts(
+      await open(),
+      folder,
+      requests,
+      { storage: dtype, adapter, ...slots, ...(chats && { renderChat: chats.renderChat.bind(chats) }) },
+      (_, piece) => {
+        if (single) process.stderr.write(piece);
+      },
+      (index, result) => {
+        if (single) process.stderr.write('\n');
+        done.set(index, result);
+        for (let ready = done.get(next); ready; ready = done.get(++next)) {
+          print(shown(ready, next));
+          done.delete(next);
+        }
+      },
+    );
+  } finally {
+    chats?.close();
+  }
   return 0;
 }
 

@@ -1,6 +1,6 @@
 // Text from a model folder: prompts in, tokens with their log-probabilities and entropies out as they come, many requests side by side.
 // Refuses: prompts as text without a tokenizer, conversations without a chat template, prompts that do not fit the context.
-import { type ChatMessage, readChatTemplate, renderChat } from '../formats/chatTemplate.ts';
+import { type ChatMessage, type ChatOptions, readChatTemplate, renderChat } from '../formats/chatTemplate.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import { decodeUtf8 } from '../formats/json.ts';
 import type { PeftAdapter } from '../formats/peft.ts';
@@ -31,17 +31,23 @@ export interface GenerateOptions {
   adapter?: PeftAdapter | null;
   /** Requests at a time; as many as are sensible by default. */
   slots?: number;
+  /** Makes text of conversations; a caller that does not trust the template has it done where it can be ended. */
+  renderChat?: RenderChat;
 }
+
+type RenderChat = (template: string, messages: readonly ChatMessage[], options: ChatOptions) => string | Promise<string>;
 
 /** Requests at a time where nothing else is said. */
 const SLOTS = { software: 16, gpu: 64 };
 
 /** Ids of a prompt. Throws ModelError, or FormatError by the chat template. */
-export function promptIds(
-  { tokenizer, tokenizerFiles }: Pick<DroppedModel, 'tokenizer' | 'tokenizerFiles'>,
+export async function promptIds(
+  folder: Pick<DroppedModel, 'tokenizer' | 'tokenizerFiles'>,
   prompt: Prompt,
-): readonly number[] {
+  render: RenderChat = renderChat,
+): Promise<readonly number[]> {
   if ('ids' in prompt) return prompt.ids;
+  const { tokenizer, tokenizerFiles } = folder;
   if (!tokenizer) throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
   if ('text' in prompt) return tokenizer.encode(prompt.text, { addBos: true });
   const text = (name: string): string | null => {
@@ -52,7 +58,7 @@ export function promptIds(
   if (!chat)
     throw new ModelError('This model folder has no chat template, so it was not made for conversations. Give the prompt as plain text.');
   const { template, bos, eos } = chat;
-  return tokenizer.encode(renderChat(template, prompt.messages, { addGenerationPrompt: true, bos, eos }), { addBos: false });
+  return tokenizer.encode(await render(template, prompt.messages, { addGenerationPrompt: true, bos, eos }), { addBos: false });
 }
 
 /** Generates for all requests; `onText` hears new final text (where there is a tokenizer), `onDone` each result, both by the request's index. */
@@ -66,8 +72,10 @@ export async function generateTexts(
 ): Promise<GeneratedText[]> {
   const { tokenizer, config } = folder;
   const context = config.architecture.maxPositions;
-  const prepared = requests.map(({ prompt, stop = [], ...sampling }): GenerationRequest => {
-    const ids = promptIds(folder, prompt);
+  const { storage = 'f32', adapter = null } = options;
+  const prepared: GenerationRequest[] = [];
+  for (const { prompt, stop = [], ...sampling } of requests) {
+    const ids = await promptIds(folder, prompt, options.renderChat);
     if (ids.length + sampling.maxTokens > context)
       throw new ModelError(
         `A prompt of ${ids.length} tokens and ${sampling.maxTokens} new ones exceed the context of ${context}. Shorten one of them.`,
@@ -75,9 +83,8 @@ export async function generateTexts(
     if (stop.length > 0 && !tokenizer)
       throw new ModelError('This model folder has no tokenizer.json, so there is no text in which a stop string could be found.');
     const text = tokenizer ? { text: new TextStream(tokenizer, { stopStrings: stop, after: ids }) } : {};
-    return { ...sampling, ...text, promptIds: ids, stopIds: config.eosIds };
-  });
-  const { storage = 'f32', adapter = null } = options;
+    prepared.push({ ...sampling, ...text, promptIds: ids, stopIds: config.eosIds });
+  }
   const model = await loadFolder(gpu, folder, { storage, lora: adapter });
   let generator: Generator | null = null;
   try {

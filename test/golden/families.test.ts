@@ -154,10 +154,10 @@ describe.each(['llama2', 'llama_linear', 'qwen2'])('the text of %s', (name) => {
 
   it('has the ids and the continuation of transformers', async () => {
     const folder = await readModelFolder(familyFolder(name));
-    expect(promptIds(folder, { text: golden.prompt })).toEqual(golden.ids);
+    expect(await promptIds(folder, { text: golden.prompt })).toEqual(golden.ids);
     const result = await generateText(gpu, folder, { prompt: { text: golden.prompt }, maxTokens: golden.continuation.length });
     expect(result.ids).toEqual(golden.continuation);
     expect(result.text).toBe(golden.text);
-    if (golden.chat) expect(promptIds(folder, { messages: golden.chat.messages })).toEqual(golden.chat.ids);
+    if (golden.chat) expect(await promptIds(folder, { messages: golden.chat.messages })).toEqual(golden.chat.ids);
   });
 });
