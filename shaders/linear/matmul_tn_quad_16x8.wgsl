@@ -3,7 +3,7 @@
 // out: y (M, N) f32 with row stride ldy; MODE 0 stores, 1 adds to what is there, 2 adds the residual, 3 adds the row
 // grid: ceil(N / 64) x ceil(M / 16) x P workgroups of 8 x 1
 // cost: 2 M N K flops
-// tolerance: 1e-7 normalised mean squared error; k in ascending order, four products at a time
+// tolerance: 1e-7 normalised mean squared error; k in ascending order
 // guard: N, lda, ldb, ldy and the offsets multiples of 4; threads beyond M or N store nothing
 enable subgroups;
 // Written out without loops over the block: CPU adapters keep named values in registers and arrays in memory.
@@ -64,14 +64,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let x0_2 = vec4<f32>(quadBroadcast(q0_2, 0u), quadBroadcast(q0_2, 1u), quadBroadcast(q0_2, 2u), quadBroadcast(q0_2, 3u));
     let q0_3 = a[k3 * args.lda + a0];
     let x0_3 = vec4<f32>(quadBroadcast(q0_3, 0u), quadBroadcast(q0_3, 1u), quadBroadcast(q0_3, 2u), quadBroadcast(q0_3, 3u));
-    s0_0 += x0_0.x * w0_0 + x0_1.x * w1_0 + x0_2.x * w2_0 + x0_3.x * w3_0;
-    s0_1 += x0_0.x * w0_1 + x0_1.x * w1_1 + x0_2.x * w2_1 + x0_3.x * w3_1;
-    s1_0 += x0_0.y * w0_0 + x0_1.y * w1_0 + x0_2.y * w2_0 + x0_3.y * w3_0;
-    s1_1 += x0_0.y * w0_1 + x0_1.y * w1_1 + x0_2.y * w2_1 + x0_3.y * w3_1;
-    s2_0 += x0_0.z * w0_0 + x0_1.z * w1_0 + x0_2.z * w2_0 + x0_3.z * w3_0;
-    s2_1 += x0_0.z * w0_1 + x0_1.z * w1_1 + x0_2.z * w2_1 + x0_3.z * w3_1;
-    s3_0 += x0_0.w * w0_0 + x0_1.w * w1_0 + x0_2.w * w2_0 + x0_3.w * w3_0;
-    s3_1 += x0_0.w * w0_1 + x0_1.w * w1_1 + x0_2.w * w2_1 + x0_3.w * w3_1;
+    s0_0 += x0_0.x * w0_0; s0_0 += x0_1.x * w1_0; s0_0 += x0_2.x * w2_0; s0_0 += x0_3.x * w3_0;
+    s0_1 += x0_0.x * w0_1; s0_1 += x0_1.x * w1_1; s0_1 += x0_2.x * w2_1; s0_1 += x0_3.x * w3_1;
+    s1_0 += x0_0.y * w0_0; s1_0 += x0_1.y * w1_0; s1_0 += x0_2.y * w2_0; s1_0 += x0_3.y * w3_0;
+    s1_1 += x0_0.y * w0_1; s1_1 += x0_1.y * w1_1; s1_1 += x0_2.y * w2_1; s1_1 += x0_3.y * w3_1;
+    s2_0 += x0_0.z * w0_0; s2_0 += x0_1.z * w1_0; s2_0 += x0_2.z * w2_0; s2_0 += x0_3.z * w3_0;
+    s2_1 += x0_0.z * w0_1; s2_1 += x0_1.z * w1_1; s2_1 += x0_2.z * w2_1; s2_1 += x0_3.z * w3_1;
+    s3_0 += x0_0.w * w0_0; s3_0 += x0_1.w * w1_0; s3_0 += x0_2.w * w2_0; s3_0 += x0_3.w * w3_0;
+    s3_1 += x0_0.w * w0_1; s3_1 += x0_1.w * w1_1; s3_1 += x0_2.w * w2_1; s3_1 += x0_3.w * w3_1;
     let q1_0 = a[k0 * args.lda + a1];
     let x1_0 = vec4<f32>(quadBroadcast(q1_0, 0u), quadBroadcast(q1_0, 1u), quadBroadcast(q1_0, 2u), quadBroadcast(q1_0, 3u));
     let q1_1 = a[k1 * args.lda + a1];
@@ -80,14 +80,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let x1_2 = vec4<f32>(quadBroadcast(q1_2, 0u), quadBroadcast(q1_2, 1u), quadBroadcast(q1_2, 2u), quadBroadcast(q1_2, 3u));
     let q1_3 = a[k3 * args.lda + a1];
     let x1_3 = vec4<f32>(quadBroadcast(q1_3, 0u), quadBroadcast(q1_3, 1u), quadBroadcast(q1_3, 2u), quadBroadcast(q1_3, 3u));
-    s4_0 += x1_0.x * w0_0 + x1_1.x * w1_0 + x1_2.x * w2_0 + x1_3.x * w3_0;
-    s4_1 += x1_0.x * w0_1 + x1_1.x * w1_1 + x1_2.x * w2_1 + x1_3.x * w3_1;
-    s5_0 += x1_0.y * w0_0 + x1_1.y * w1_0 + x1_2.y * w2_0 + x1_3.y * w3_0;
-    s5_1 += x1_0.y * w0_1 + x1_1.y * w1_1 + x1_2.y * w2_1 + x1_3.y * w3_1;
-    s6_0 += x1_0.z * w0_0 + x1_1.z * w1_0 + x1_2.z * w2_0 + x1_3.z * w3_0;
-    s6_1 += x1_0.z * w0_1 + x1_1.z * w1_1 + x1_2.z * w2_1 + x1_3.z * w3_1;
-    s7_0 += x1_0.w * w0_0 + x1_1.w * w1_0 + x1_2.w * w2_0 + x1_3.w * w3_0;
-    s7_1 += x1_0.w * w0_1 + x1_1.w * w1_1 + x1_2.w * w2_1 + x1_3.w * w3_1;
+    s4_0 += x1_0.x * w0_0; s4_0 += x1_1.x * w1_0; s4_0 += x1_2.x * w2_0; s4_0 += x1_3.x * w3_0;
+    s4_1 += x1_0.x * w0_1; s4_1 += x1_1.x * w1_1; s4_1 += x1_2.x * w2_1; s4_1 += x1_3.x * w3_1;
+    s5_0 += x1_0.y * w0_0; s5_0 += x1_1.y * w1_0; s5_0 += x1_2.y * w2_0; s5_0 += x1_3.y * w3_0;
+    s5_1 += x1_0.y * w0_1; s5_1 += x1_1.y * w1_1; s5_1 += x1_2.y * w2_1; s5_1 += x1_3.y * w3_1;
+    s6_0 += x1_0.z * w0_0; s6_0 += x1_1.z * w1_0; s6_0 += x1_2.z * w2_0; s6_0 += x1_3.z * w3_0;
+    s6_1 += x1_0.z * w0_1; s6_1 += x1_1.z * w1_1; s6_1 += x1_2.z * w2_1; s6_1 += x1_3.z * w3_1;
+    s7_0 += x1_0.w * w0_0; s7_0 += x1_1.w * w1_0; s7_0 += x1_2.w * w2_0; s7_0 += x1_3.w * w3_0;
+    s7_1 += x1_0.w * w0_1; s7_1 += x1_1.w * w1_1; s7_1 += x1_2.w * w2_1; s7_1 += x1_3.w * w3_1;
     let q2_0 = a[k0 * args.lda + a2];
     let x2_0 = vec4<f32>(quadBroadcast(q2_0, 0u), quadBroadcast(q2_0, 1u), quadBroadcast(q2_0, 2u), quadBroadcast(q2_0, 3u));
     let q2_1 = a[k1 * args.lda + a2];
@@ -96,14 +96,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let x2_2 = vec4<f32>(quadBroadcast(q2_2, 0u), quadBroadcast(q2_2, 1u), quadBroadcast(q2_2, 2u), quadBroadcast(q2_2, 3u));
     let q2_3 = a[k3 * args.lda + a2];
     let x2_3 = vec4<f32>(quadBroadcast(q2_3, 0u), quadBroadcast(q2_3, 1u), quadBroadcast(q2_3, 2u), quadBroadcast(q2_3, 3u));
-    s8_0 += x2_0.x * w0_0 + x2_1.x * w1_0 + x2_2.x * w2_0 + x2_3.x * w3_0;
-    s8_1 += x2_0.x * w0_1 + x2_1.x * w1_1 + x2_2.x * w2_1 + x2_3.x * w3_1;
-    s9_0 += x2_0.y * w0_0 + x2_1.y * w1_0 + x2_2.y * w2_0 + x2_3.y * w3_0;
-    s9_1 += x2_0.y * w0_1 + x2_1.y * w1_1 + x2_2.y * w2_1 + x2_3.y * w3_1;
-    s10_0 += x2_0.z * w0_0 + x2_1.z * w1_0 + x2_2.z * w2_0 + x2_3.z * w3_0;
-    s10_1 += x2_0.z * w0_1 + x2_1.z * w1_1 + x2_2.z * w2_1 + x2_3.z * w3_1;
-    s11_0 += x2_0.w * w0_0 + x2_1.w * w1_0 + x2_2.w * w2_0 + x2_3.w * w3_0;
-    s11_1 += x2_0.w * w0_1 + x2_1.w * w1_1 + x2_2.w * w2_1 + x2_3.w * w3_1;
+    s8_0 += x2_0.x * w0_0; s8_0 += x2_1.x * w1_0; s8_0 += x2_2.x * w2_0; s8_0 += x2_3.x * w3_0;
+    s8_1 += x2_0.x * w0_1; s8_1 += x2_1.x * w1_1; s8_1 += x2_2.x * w2_1; s8_1 += x2_3.x * w3_1;
+    s9_0 += x2_0.y * w0_0; s9_0 += x2_1.y * w1_0; s9_0 += x2_2.y * w2_0; s9_0 += x2_3.y * w3_0;
+    s9_1 += x2_0.y * w0_1; s9_1 += x2_1.y * w1_1; s9_1 += x2_2.y * w2_1; s9_1 += x2_3.y * w3_1;
+    s10_0 += x2_0.z * w0_0; s10_0 += x2_1.z * w1_0; s10_0 += x2_2.z * w2_0; s10_0 += x2_3.z * w3_0;
+    s10_1 += x2_0.z * w0_1; s10_1 += x2_1.z * w1_1; s10_1 += x2_2.z * w2_1; s10_1 += x2_3.z * w3_1;
+    s11_0 += x2_0.w * w0_0; s11_0 += x2_1.w * w1_0; s11_0 += x2_2.w * w2_0; s11_0 += x2_3.w * w3_0;
+    s11_1 += x2_0.w * w0_1; s11_1 += x2_1.w * w1_1; s11_1 += x2_2.w * w2_1; s11_1 += x2_3.w * w3_1;
     let q3_0 = a[k0 * args.lda + a3];
     let x3_0 = vec4<f32>(quadBroadcast(q3_0, 0u), quadBroadcast(q3_0, 1u), quadBroadcast(q3_0, 2u), quadBroadcast(q3_0, 3u));
     let q3_1 = a[k1 * args.lda + a3];
@@ -112,14 +112,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let x3_2 = vec4<f32>(quadBroadcast(q3_2, 0u), quadBroadcast(q3_2, 1u), quadBroadcast(q3_2, 2u), quadBroadcast(q3_2, 3u));
     let q3_3 = a[k3 * args.lda + a3];
     let x3_3 = vec4<f32>(quadBroadcast(q3_3, 0u), quadBroadcast(q3_3, 1u), quadBroadcast(q3_3, 2u), quadBroadcast(q3_3, 3u));
-    s12_0 += x3_0.x * w0_0 + x3_1.x * w1_0 + x3_2.x * w2_0 + x3_3.x * w3_0;
-    s12_1 += x3_0.x * w0_1 + x3_1.x * w1_1 + x3_2.x * w2_1 + x3_3.x * w3_1;
-    s13_0 += x3_0.y * w0_0 + x3_1.y * w1_0 + x3_2.y * w2_0 + x3_3.y * w3_0;
-    s13_1 += x3_0.y * w0_1 + x3_1.y * w1_1 + x3_2.y * w2_1 + x3_3.y * w3_1;
-    s14_0 += x3_0.z * w0_0 + x3_1.z * w1_0 + x3_2.z * w2_0 + x3_3.z * w3_0;
-    s14_1 += x3_0.z * w0_1 + x3_1.z * w1_1 + x3_2.z * w2_1 + x3_3.z * w3_1;
-    s15_0 += x3_0.w * w0_0 + x3_1.w * w1_0 + x3_2.w * w2_0 + x3_3.w * w3_0;
-    s15_1 += x3_0.w * w0_1 + x3_1.w * w1_1 + x3_2.w * w2_1 + x3_3.w * w3_1;
+    s12_0 += x3_0.x * w0_0; s12_0 += x3_1.x * w1_0; s12_0 += x3_2.x * w2_0; s12_0 += x3_3.x * w3_0;
+    s12_1 += x3_0.x * w0_1; s12_1 += x3_1.x * w1_1; s12_1 += x3_2.x * w2_1; s12_1 += x3_3.x * w3_1;
+    s13_0 += x3_0.y * w0_0; s13_0 += x3_1.y * w1_0; s13_0 += x3_2.y * w2_0; s13_0 += x3_3.y * w3_0;
+    s13_1 += x3_0.y * w0_1; s13_1 += x3_1.y * w1_1; s13_1 += x3_2.y * w2_1; s13_1 += x3_3.y * w3_1;
+    s14_0 += x3_0.z * w0_0; s14_0 += x3_1.z * w1_0; s14_0 += x3_2.z * w2_0; s14_0 += x3_3.z * w3_0;
+    s14_1 += x3_0.z * w0_1; s14_1 += x3_1.z * w1_1; s14_1 += x3_2.z * w2_1; s14_1 += x3_3.z * w3_1;
+    s15_0 += x3_0.w * w0_0; s15_0 += x3_1.w * w1_0; s15_0 += x3_2.w * w2_0; s15_0 += x3_3.w * w3_0;
+    s15_1 += x3_0.w * w0_1; s15_1 += x3_1.w * w1_1; s15_1 += x3_2.w * w2_1; s15_1 += x3_3.w * w3_1;
   }
   put(group.z, m + 0u, n4 + 0u, s0_0); put(group.z, m + 0u, n4 + 1u, s0_1);
   put(group.z, m + 1u, n4 + 0u, s1_0); put(group.z, m + 1u, n4 + 1u, s1_1);

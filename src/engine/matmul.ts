@@ -1,6 +1,7 @@
 // The three matmul layouts: which kernels there are, which of them an adapter and a shape can take, and the dispatches of a product. Which one is
 // fastest differs by adapter (registers and quads win on CPU adapters, tiles on GPUs): tuner.ts measures and sets the choice, else a fixed order
-// decides. A product's bits depend on its kernel, its sizes and the adapter, never on how long work is cut.
+// decides. Kernels of one layout sum over k in the same order on a CPU adapter, whichever is chosen; on a GPU all but the lanes for few rows do.
+// How long work is cut changes no bit.
 // Refuses (GpuError 'invalid'): dtypes other than f32, but for B in nt and nn, which may be f16; two of accumulate, residual and bias at once.
 import { type GpuContext, GpuError } from '../gpu/context.ts';
 import type { Graph, Tensor } from './graph.ts';
@@ -118,7 +119,9 @@ export function choicesOf(gpu: GpuContext): Map<ShapeClass, string> {
 /** The kernel for a product: the measured one, else the first of the table that suits the adapter and whose block is not mostly in vain. */
 function choose(gpu: GpuContext, layout: Layout, stored: Stored, shape: MatmulShape): Variant {
   const able = VARIANTS[layout].filter((v) => v.stored === stored && suits(gpu, v) && fits(v, shape));
-  const measured = choicesOf(gpu).get(shapeClass(gpu, layout, stored, shape.M, shape.N));
+  const measuredFor = (as: Stored): string | undefined => choicesOf(gpu).get(shapeClass(gpu, layout, as, shape.M, shape.N));
+  // f16 that was not measured by itself follows f32: the same kernel but for the load
+  const measured = measuredFor(stored) ?? measuredFor('f32')?.concat('_f16');
   const usual = (v: Variant): boolean =>
     v.kind === 'lanes'
       ? shape.M <= 8 && v.block <= shape.M
@@ -231,10 +234,13 @@ function cut(gpu: GpuContext, v: Variant, s: Required<MatmulShape>): { shape: Re
   return pieces;
 }
 
-/** Into how many parts K is cut, so that there are workgroups for every core where the output has few. */
+/**
+ * Into how many parts K is cut, so that there are workgroups for every core where the output has few. Decided by the sizes alone, as the bits
+ * depend on it: another choice of kernel does not change them.
+ */
 function partsOfK(gpu: GpuContext, v: Variant, { M, N, K }: MatmulShape): number {
   if (v.layout !== 'tn' && v.kind !== 'tiles') return 1;
-  const groups = Math.ceil(M / v.rows) * Math.ceil(N / v.cols);
+  const groups = gpu.software ? Math.ceil(M / 16) * Math.ceil(N / 64) : Math.ceil(M / 64) * Math.ceil(N / 64);
   return Math.max(1, Math.min(32, Math.floor(K / 256), Math.ceil((gpu.software ? 8 : 256) / groups)));
 }
 

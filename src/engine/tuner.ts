@@ -38,8 +38,8 @@ export interface TuningReport {
 /** Relative squared difference from the simple kernel's result; rounding in another order gives 1e-13. */
 const TOLERANCE = 1e-9;
 /** Times this close are taken as equal: the earlier kernel of the table wins, so that noise seldom changes the choice. */
-const TIE = 1.1;
-const ROUNDS = 5;
+const TIE = 1.15;
+const ROUNDS = 8;
 /** What a kernel is repeated to take in a round. */
 const MEASURE_MS = 3;
 
