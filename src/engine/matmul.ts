@@ -68,9 +68,8 @@ export const canRun = (gpu: GpuContext, v: Variant): boolean =>
 /** Whether the kernel is made for such an adapter: a barrier costs a CPU adapter more than it saves, and quads leave a GPU's lanes idle. */
 export function suits(gpu: GpuContext, v: Variant): boolean {
   if (!canRun(gpu, v)) return false;
-  if (v.kind === 'tiled') return !gpu.software;
-  if (v.kind === 'tiles' || v.kind === 'lanes') return !gpu.software;
-  return v.kind !== 'quads' || gpu.software;
+  if (v.kind === 'quads') return gpu.software;
+  return !gpu.software || v.kind === 'registers' || v.kind === 'simple';
 }
 
 export interface MatmulShape {
