@@ -98,7 +98,7 @@ const TABLES: Record<Layout, Table[]> = {
     { M: 1, N: 4, K: 4, mode: 'store' },
     { M: 1, N: 508, K: 8, mode: 'store' },
     { M: 37, N: 12, K: 20, mode: 'residual', pad: 4 },
-    { M: 65, N: 68, K: 36, mode: 'accumulate' },
+    { M: 69, N: 68, K: 36, mode: 'accumulate' },
     { M: 9, N: 12, K: 12, mode: 'store', pad: 8, skip: 3 },
     { M: 18, N: 20, K: 16, mode: 'bias' },
     { M: 3, N: 24, K: 532, mode: 'store' },
@@ -107,7 +107,7 @@ const TABLES: Record<Layout, Table[]> = {
     { M: 1, N: 4, K: 1, mode: 'store' },
     { M: 3, N: 12, K: 509, mode: 'store' },
     { M: 37, N: 20, K: 13, mode: 'residual', pad: 4 },
-    { M: 65, N: 68, K: 35, mode: 'accumulate' },
+    { M: 69, N: 68, K: 35, mode: 'accumulate' },
     { M: 9, N: 8, K: 11, mode: 'store', pad: 8, skip: 3 },
     { M: 18, N: 24, K: 15, mode: 'bias' },
   ],
@@ -259,6 +259,7 @@ export const cases: KernelCase[] = [
         const graph = new Graph(gpu, 'reduce');
         emitReduce(graph, ...tensors, P, N, accumulate);
         const plan = await graph.compile();
+        check(plan.dispatches[0]!.kernel === 'linear/reduce_parts', `the dispatch is ${plan.dispatches[0]!.kernel}`);
         plan.run();
         const [y] = await download(gpu, [tensors[1]]);
         plan.destroy();
