@@ -40,7 +40,7 @@ export const cases: KernelCase[] = [
     name: 'activations and their slopes over the whole range: mlp/activate and mlp/activate_backward',
     async run(gpu) {
       const grid = Float64Array.from({ length: 4001 }, (_, i) => Math.fround((i - 2000) / 100));
-      const x = Float64Array.of(...grid, -1e4, 1e4, -90, 90, -1e-6, 1e-6, -1e-30, 0);
+      const x = Float64Array.of(...grid, -1e4, 1e4, -90, 90, -1e-6, 1e-6, -1e-30, 0, 1.5);
       for (const activation of NAMES) {
         const { value, slope } = ACTIVATIONS[activation];
         const { y, gradients } = await runOp(gpu, {

@@ -167,7 +167,7 @@ export const cases: KernelCase[] = [
     name: 'parameters of norms get their gradients from partial sums: norm/rms_gamma, norm/layer_norm_gamma, norm/head_norm_gamma',
     async run(gpu) {
       // kernels: 'norm/rms_gamma' 'norm/layer_norm_gamma' 'norm/head_norm_gamma' 'norm/rms_gamma_odd' 'norm/layer_norm_gamma_odd' 'norm/head_norm_gamma_odd'
-      for (const [R, C] of [...ROWS, [301, 6]] as const) {
+      for (const [R, C] of [...ROWS, [301, 6], [37, 8]] as const) {
         const what = `R ${R} C ${C}`;
         const x = { data: randomFloats(R * C, 36, 2), shape: [R, C] };
         const gamma = { data: randomFloats(C, 37), shape: [C] };

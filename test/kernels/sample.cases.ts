@@ -238,6 +238,31 @@ export const cases: KernelCase[] = [
     },
   })),
   {
+    name: 'sample/token lowers penalised logits that are negative too, and scales min-p with the temperature',
+    async run(gpu) {
+      const step = (logits: number[], seen: number[], settings: Partial<SamplerSettings>): Step => ({
+        S: 48,
+        V: logits.length,
+        rows: Array.from({ length: 48 }, (_, slot) => ({ slot, position: 2, seen: new Set(seen), logits: Float64Array.from(logits) })),
+        settings: Array.from({ length: 48 }, () => ({ ...PLAIN, ...settings })),
+      });
+      const shape = { LANES: 1, GROUP: 64, FILTER: 1 };
+      const penalised = await compare(gpu, shape, step([-1, -1.25, -3, 0.5, -1.5], [0, 3], { temperature: 0, repetitionPenalty: 4 }));
+      check(
+        penalised.every((id) => id === 3),
+        'A positive logit is penalised too much.',
+      );
+      const negative = await compare(gpu, shape, step([-1, -1.25, -3, -9, -1.5], [0, 3], { temperature: 0, repetitionPenalty: 4 }));
+      check(
+        negative.every((id) => id === 1),
+        'A negative logit is not lowered.',
+      );
+      // weights down to half of the largest, at temperature 0.5: logits down to -0.35
+      const kept = await compare(gpu, shape, step([0, -0.3, -0.5, -0.6], [], { temperature: 0.5, minP: 0.5 }));
+      check(new Set(kept).size === 2, `${new Set(kept).size} ids were drawn, 2 expected.`);
+    },
+  },
+  {
     name: 'sample/token takes the settings of each row from its slot',
     async run(gpu) {
       const step = randomStep(40, 67, PLAIN);
