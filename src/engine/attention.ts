@@ -55,37 +55,54 @@ export interface AttentionVariant {
   kernel: string;
   /** The one head width that it is written for, or null: any. */
   D: number | null;
-  /** Queries (keys in backward_kv) of a unit. */
+  /** Queries that one unit takes (backward_kv: keys; cached: heads that share keys and values). */
   rows: number;
-  /** Dimensions of its output that one thread or workgroup owns; the scores are computed again for every further part of the head. */
-  part: number;
-  /** A workgroup per unit, with tiles in workgroup memory: for GPUs. Else a thread. */
-  tiled: boolean;
+  /** Threads of a workgroup with a unit each; or null: a workgroup per unit, with tiles in its memory, the shape for GPUs. */
+  threads: number | null;
 }
 
-const slices = (pass: AttentionPass): AttentionVariant => ({
-  kernel: `attention/${pass}_slices`,
+/** Dimensions of a head that a tiled workgroup sums up; wider heads take several, which compute the scores anew. */
+const TILED_PART = 128;
+
+const blocks = (pass: AttentionPass): AttentionVariant => ({
+  kernel: `attention/${pass}_blocks`,
   D: null,
-  rows: 1,
-  part: 16,
-  tiled: false,
+  rows: 4,
+  threads: pass === 'cached' ? 4 : 16,
+});
+const registers = (pass: AttentionPass, D: number, rows: number): AttentionVariant => ({
+  kernel: `attention/${pass}_d${D}`,
+  D,
+  rows,
+  threads: 16,
+});
+const tiled = (pass: AttentionPass, rows: number): AttentionVariant => ({
+  kernel: `attention/${pass}_tiled`,
+  D: null,
+  rows,
+  threads: null,
 });
 
-/** In order of preference where nothing has been measured. */
+/** On each device the first that it may use is taken where nothing has been measured. */
 export const ATTENTION_VARIANTS: Record<AttentionPass, readonly AttentionVariant[]> = {
-  forward: [slices('forward')],
-  backward_q: [slices('backward_q')],
-  backward_kv: [slices('backward_kv')],
-  cached: [slices('cached')],
+  forward: [tiled('forward', 64), registers('forward', 16, 4), registers('forward', 32, 2), blocks('forward')],
+  backward_q: [tiled('backward_q', 64), registers('backward_q', 16, 2), registers('backward_q', 32, 2), blocks('backward_q')],
+  backward_kv: [tiled('backward_kv', 64), registers('backward_kv', 16, 2), registers('backward_kv', 32, 2), blocks('backward_kv')],
+  cached: [tiled('cached', 1), blocks('cached')],
 };
 const PASSES = Object.keys(ATTENTION_VARIANTS) as AttentionPass[];
 
-/** The variants that may serve a pass on this device. Tiles on a CPU adapter cost far more than they save. */
+const able = (pass: AttentionPass, D: number): AttentionVariant[] => ATTENTION_VARIANTS[pass].filter((v) => v.D === null || v.D === D);
+
+/**
+ * The variants that measuring chooses from. On CPU adapters it is one: tiles there cost far more than they save, a kernel for the very width was
+ * the faster one on each, and compiling the other to see would take longer than it could save.
+ */
 export function attentionCandidates(gpu: GpuContext, pass: AttentionPass, D: number): AttentionVariant[] {
-  const able = ATTENTION_VARIANTS[pass].filter((v) => v.D === null || v.D === D);
-  const tiled = able.filter((v) => v.tiled);
-  const rest = able.filter((v) => !v.tiled);
-  return gpu.software ? rest : [...tiled, ...rest];
+  if (!gpu.software) return able(pass, D);
+  return able(pass, D)
+    .filter((v) => v.threads !== null)
+    .slice(0, 1);
 }
 
 const tuned = new WeakMap<GpuContext, Map<string, AttentionVariant>>();
@@ -112,49 +129,48 @@ interface Work {
   tensors: Tensor[];
   args: Record<string, number>;
   D: number;
-  /** Rows of units lie one after the other: (batch row, head) with T queries or keys each. */
+  /** What is computed lies in lines of `length` queries, keys or heads; a unit of a kernel never crosses lines. */
   lines: number;
-  T: number;
-  /** Pairs that entry i of a line takes part in. */
+  length: number;
+  /** Pairs of query and key that entry i of a line takes part in. */
   pairs: (i: number) => number;
   options: AttentionOptions;
 }
 
 /** Emits a pass: whole lines together as far as the limit allows, else each line in pieces. */
 function emitPass(graph: Graph, work: Work): void {
-  const { pass, D, T, lines } = work;
-  const variant = choose(graph.gpu, pass, D, work.options.kernels?.[pass]);
-  const parts = Math.ceil(D / variant.part);
+  const { pass, D, length, lines } = work;
+  const { kernel, rows, threads } = choose(graph.gpu, pass, D, work.options.kernels?.[pass]);
+  const inParts = threads === null && pass !== 'cached';
+  const parts = inParts ? Math.ceil(D / TILED_PART) : 1;
   const flops = (PAIR_FLOPS[pass].scores * parts + PAIR_FLOPS[pass].sums) * D;
-  const units = Math.ceil(T / variant.rows);
-  const unitCost = Array.from({ length: units }, (_, u) => {
-    let n = 0;
-    for (let i = u * variant.rows; i < Math.min(T, (u + 1) * variant.rows); i++) n += work.pairs(i);
-    return n * flops;
+  const units = Math.ceil(length / rows);
+  const unitCosts = Array.from({ length: units }, (_, u) => {
+    let pairs = 0;
+    for (let i = u * rows; i < Math.min(length, (u + 1) * rows); i++) pairs += work.pairs(i);
+    return pairs * flops;
   });
-  const sum = (from: number, to: number): number => unitCost.slice(from, to).reduce((a, b) => a + b, 0);
-  const lineCost = sum(0, units);
+  const total = (costs: number[]): number => costs.reduce((a, b) => a + b, 0);
+  const lineCost = total(unitCosts);
   const limit = work.options.largestFlops ?? (graph.gpu.software ? 1e8 : 2e10);
-  const emit = (first: number, count: number, cost: number): void => {
-    const n = count * parts;
-    graph.dispatch(variant.kernel, work.tensors, {
-      overrides: variant.D === null ? { D4: D / 4 } : {},
-      args: { ...work.args, first, count },
-      grid: variant.tiled ? foldGrid(n) : flatGrid(n),
+  const emit = (first: number, count: number, cost: number): void =>
+    graph.dispatch(kernel, work.tensors, {
+      overrides: inParts ? { SLABS: D <= TILED_PART / 2 ? 2 : 4 } : {},
+      args: { ...work.args, D, first, count },
+      grid: foldGrid(Math.ceil((count * parts) / (threads ?? 1))),
       cost,
     });
-  };
   if (lineCost <= limit) {
-    const together = Math.max(1, Math.floor(limit / lineCost));
+    const together = Math.floor(limit / lineCost);
     for (let line = 0; line < lines; line += together) {
       const n = Math.min(together, lines - line);
       emit(line * units, n * units, n * lineCost);
     }
     return;
   }
-  const step = Math.max(1, Math.floor(limit / Math.max(...unitCost)));
+  const step = Math.max(1, Math.floor(limit / Math.max(...unitCosts)));
   for (let line = 0; line < lines; line++)
-    for (let u = 0; u < units; u += step) emit(line * units + u, Math.min(step, units - u), sum(u, u + step));
+    for (let u = 0; u < units; u += step) emit(line * units + u, Math.min(step, units - u), total(unitCosts.slice(u, u + step)));
 }
 
 /** n workgroups, folded into two dimensions past 65,535. */
@@ -204,8 +220,8 @@ export function attention(
   const queries = {
     args,
     D,
-    T,
     lines: B * H,
+    length: T,
     pairs: (i: number) => (W > 0 ? Math.min(W, i + 1) : i + 1),
   };
   emitPass(graph, { ...queries, pass: 'forward', tensors: [qkv, inputs.spans, o, L], options });
@@ -227,8 +243,8 @@ export function attention(
     emitPass(graph, {
       args,
       D,
-      T,
       lines: B * K,
+      length: T,
       pairs: (j) => (H / K) * (W > 0 ? Math.min(W, T - j) : T - j),
       pass: 'backward_kv',
       tensors: [qkv, dO, L, delta, inputs.spans, dqkv],
@@ -267,21 +283,21 @@ export function cachedAttention(
     tensors: [qkv, cache, inputs.slots, inputs.positions, inputs.pins, o],
     args: { S, T, H, K, W, pinned: inputs.pinned ? 1 : 0, scale },
     D,
-    T: R * H,
-    lines: 1,
+    lines: R * K,
+    length: H / K,
     pairs: () => (W > 0 ? Math.min(W, T) : T / 2),
     options,
   });
   return o;
 }
 
-/** Times every candidate once for heads of width D; remembered for the device. */
-export async function tuneAttention(gpu: GpuContext, D: number): Promise<void> {
+/** Times the candidates for heads of width D, unless that was done before; the fastest of each pass is remembered for the device. */
+export async function tuneAttention(gpu: GpuContext, D: number, candidatesOf = attentionCandidates): Promise<void> {
   const best = tuned.get(gpu) ?? new Map<string, AttentionVariant>();
   tuned.set(gpu, best);
   for (const pass of PASSES) {
     if (best.has(keyOf(pass, D))) continue;
-    const candidates = attentionCandidates(gpu, pass, D);
+    const candidates = candidatesOf(gpu, pass, D);
     let record = Infinity;
     for (const v of candidates.length > 1 ? candidates : []) {
       const timeMs = await timeVariant(gpu, pass, D, v);
@@ -332,14 +348,14 @@ async function timeVariant(gpu: GpuContext, pass: AttentionPass, D: number, vari
 export const rememberedAttention = (gpu: GpuContext): Record<string, string> =>
   Object.fromEntries([...(tuned.get(gpu) ?? [])].map(([key, v]) => [key, v.kernel]));
 
-/** Takes back what rememberedAttention gave; entries that name no candidate of today are left out. */
+/** Takes back what rememberedAttention gave; entries that name no kernel for their width are left out. */
 export function recallAttention(gpu: GpuContext, record: Record<string, string>): void {
   const best = tuned.get(gpu) ?? new Map<string, AttentionVariant>();
   tuned.set(gpu, best);
   for (const [key, kernel] of Object.entries(record)) {
     const [pass, D] = key.split(' ');
     if (!PASSES.includes(pass as AttentionPass)) continue;
-    const variant = attentionCandidates(gpu, pass as AttentionPass, Number(D)).find((v) => v.kernel === kernel);
+    const variant = able(pass as AttentionPass, Number(D)).find((v) => v.kernel === kernel);
     if (variant) best.set(key, variant);
   }
 }

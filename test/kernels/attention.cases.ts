@@ -20,7 +20,22 @@ import { check, expectClose, expectSame } from './support/compare.ts';
 import { randomFloats, randomIds, runKernel, untouched, upload } from './support/runKernel.ts';
 
 /** What the table of variants must hold, all of it run below. */
-const KERNELS = ['attention/forward_slices', 'attention/backward_q_slices', 'attention/backward_kv_slices', 'attention/cached_slices'];
+const KERNELS = [
+  'attention/forward_tiled',
+  'attention/forward_d16',
+  'attention/forward_d32',
+  'attention/forward_blocks',
+  'attention/backward_q_tiled',
+  'attention/backward_q_d16',
+  'attention/backward_q_d32',
+  'attention/backward_q_blocks',
+  'attention/backward_kv_tiled',
+  'attention/backward_kv_d16',
+  'attention/backward_kv_d32',
+  'attention/backward_kv_blocks',
+  'attention/cached_tiled',
+  'attention/cached_blocks',
+];
 
 interface Form {
   B: number;
@@ -317,16 +332,26 @@ export const cases: KernelCase[] = [
           .filter((i) => i < 0),
         [],
       );
-      await tuneAttention(gpu, 64);
+      await tuneAttention(gpu, 16, (_, pass) => ATTENTION_VARIANTS[pass].filter((v) => v.D === null || v.D === 16));
       const record = rememberedAttention(gpu);
+      expectSame('passes measured', [Object.keys(record).length], [4]);
       for (const [key, kernel] of Object.entries(record)) {
         const pass = key.split(' ')[0] as AttentionPass;
         check(
-          attentionCandidates(gpu, pass, 64).some((v) => v.kernel === kernel),
-          `${key} is served by ${kernel}, no candidate of this device.`,
+          ATTENTION_VARIANTS[pass].some((v) => v.kernel === kernel),
+          `${key} is served by ${kernel}, which is no kernel of it.`,
         );
+        check(attentionCandidates(gpu, pass, 16).length > 0, `No kernel serves ${key} on this device.`);
       }
-      recallAttention(gpu, { 'forward 64': 'attention/no_such', 'nothing 64': 'attention/forward_slices' });
+      const other = Object.fromEntries(Object.keys(record).map((key) => [key, `attention/${key.split(' ')[0]}_blocks`]));
+      recallAttention(gpu, other);
+      check(JSON.stringify(rememberedAttention(gpu)) === JSON.stringify(other), 'What was recalled is not what is remembered.');
+      recallAttention(gpu, record);
+      recallAttention(gpu, {
+        'forward 8': 'attention/no_such',
+        'forward 12': 'attention/forward_d16',
+        'nothing 8': 'attention/forward_blocks',
+      });
       expectSame(
         'entries after a record that names no kernel',
         [Object.keys(rememberedAttention(gpu)).length],
