@@ -22,6 +22,7 @@ import { presetRecipe } from '../../src/run/presets.ts';
 import { builtinTask } from '../../src/tasks/builtin.ts';
 import { llamaArchitecture } from '../support/llamaArchitecture.ts';
 import { TINY, tinyBatch, tinyModel } from './tinyModel.ts';
+import { tinyRun } from './tinyRun.ts';
 
 /** Allocations until the one that fails. */
 let untilFailure = Infinity;
@@ -133,7 +134,7 @@ describe('R38 out of memory at allocation n', () => {
     ['in f32', TUNE],
     ['with adapters on f16', { ...TUNE, storage: 'f16', lora: LORA }],
   ] as [string, FineTuneSettings][])('of steps, snapshots and reading back %s: nothing leaks', async (_, settings) => {
-    const own = await tinyModel(gpu, SHAPE, settings);
+    const own = await tinyModel(gpu, { ...SHAPE, layers: 1 }, settings);
     const tuned = await FineTune.make(own, settings);
     const ids = [...tinyBatch(1, 6, SHAPE.vocabulary).ids];
     await failEach(async () => {
@@ -173,6 +174,27 @@ describe('R38 out of memory at allocation n', () => {
         own.destroy();
       }
     }, 14);
+  });
+
+  it('of a whole run: the run ends as failed with that sentence, nothing leaks', async () => {
+    await tinyRun(gpu); // what is measured once for the device is known now
+    const never = 1e9;
+    untilFailure = never;
+    const before = gpu.bytesInUse();
+    const whole = await tinyRun(gpu);
+    const total = never - untilFailure;
+    untilFailure = Infinity;
+    expect(whole.outcome.summary.status, whole.outcome.summary.error ?? '').toBe('finished');
+    expect(gpu.bytesInUse()).toBe(before);
+    for (let part = 0; part < 10; part++) {
+      untilFailure = Math.max(1, Math.floor((total * (part + 0.5)) / 10));
+      const { outcome, events } = await tinyRun(gpu);
+      untilFailure = Infinity;
+      expect(outcome.summary.status).toBe('failed');
+      expect(outcome.summary.error).toMatch(/out of memory while making .*smaller batch, a shorter context or a smaller model/);
+      expect(events.at(-1)?.type).toBe('end');
+      expect(gpu.bytesInUse() - before, `bytes left in part ${part} of the run`).toBe(0);
+    }
   });
 
   it('that the driver reports later: the same', async () => {

@@ -1,11 +1,12 @@
 // R42: the kernel cases notice mistakes in every kernel. Each mutant of mutants.ts is compiled in the kernel's place and its cases run until one fails;
 // one that none fails for is a gap in the cases. A mutant that does not compile, changes nothing or is not run by its cases is a mistake in the table.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type GpuContext, openGpu, type Pipeline } from '../../src/gpu/context.ts';
+import { type GpuContext, openGpu } from '../../src/gpu/context.ts';
 import { kernelNames, kernelSource } from '../../src/gpu/shaders.ts';
 import { openNodeGpu } from '../../src/headless/adapter.ts';
 import { type KernelCase, kernelCaseFiles } from '../support/kernelCase.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
+import { mutated } from './mutated.ts';
 
 const FILES = kernelCaseFiles();
 
@@ -14,39 +15,6 @@ function casesOf({ cases: [file, name] }: Mutant, kernel: string): KernelCase[] 
   const found = FILES.find((f) => f.file === file)?.cases.filter((c) => c.name.includes(wanted)) ?? [];
   if (found.length === 0) throw new Error(`test/kernels/${file}.cases.ts has no case "${wanted}".`);
   return found;
-}
-
-/** The device with one kernel's source replaced; counts how often its pipeline is asked for. */
-function mutated(gpu: GpuContext, kernel: string, code: string): { gpu: GpuContext; used: () => number } {
-  let used = 0;
-  const made = new Map<string, Promise<Pipeline>>();
-  const compile = async (overrides: Record<string, number>): Promise<Pipeline> => {
-    const { layout } = await gpu.pipeline(kernel, overrides);
-    const { device } = gpu;
-    const module = device.createShaderModule({ label: `mutant of ${kernel}`, code });
-    const pipeline = await device.createComputePipelineAsync({
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: 'main', constants: overrides },
-    });
-    return { pipeline, layout };
-  };
-  return {
-    used: () => used,
-    gpu: {
-      ...gpu,
-      pipeline(name, overrides) {
-        if (name !== kernel) return gpu.pipeline(name, overrides);
-        used += 1;
-        const key = JSON.stringify(overrides);
-        let pipeline = made.get(key);
-        if (!pipeline) {
-          pipeline = compile(overrides);
-          made.set(key, pipeline);
-        }
-        return pipeline;
-      },
-    },
-  };
 }
 
 describe('R42 mutants of the kernels', () => {
