@@ -4,8 +4,8 @@
 // grid: one thread per (row, head of q, k or v, two dimensions), workgroups of 64
 // cost: 3 R (H + K) rotary flops
 // tolerance: 1e-7 normalised mean squared error
-// guard: threads beyond the last pair do nothing; rows with slots[r] >= S or positions[r] >= T are left as they are; positions beyond the table
-//        use its last row. No two rows may have the same place.
+// guard: threads beyond the last pair do nothing; rows with slots[r] >= S or positions[r] >= T are left as they are; positions beyond the
+//        table use its last row. No two rows may have the same place.
 // The first rotary / 2 threads of a head take the pairs (d, d + rotary / 2), the others two neighbours that are not rotated.
 struct Args { R: u32, S: u32, T: u32, H: u32, K: u32, D: u32, rotary: u32, P: u32 }
 @group(0) @binding(0) var<uniform> args: Args;

@@ -1,6 +1,7 @@
 // formula: as attention/forward_blocks for one query per row, which sees the keys and values of its slot of the cache up to its own
 //          position
-// in: qkv (R, (H + 2K) D) f32, q rotated; cache (S, T, 2, K, D) f32; slots, positions (R) u32; pins (R) vec2 of u32: pinLo, pinHi
+// in: qkv (R, (H + 2K) D) f32, q rotated; cache (S, T, 2, K, D) f32; slots, positions (R) u32; pins (R) vec2 of u32: pinLo, pinHi,
+//     unread with pinned = 0
 // out: o (R, H D) f32
 // grid: one thread per 4 query heads of a group: `count` units from unit `first` on, unit n = (r K + k) ceil(H / K / 4) + block of heads;
 //       workgroups of 4, no workgroup memory, no barrier
@@ -10,7 +11,7 @@
 //        slots[r] >= S or positions[r] >= T; D a multiple of 4
 // For CPU adapters, where loads are what costs: 4 heads that share keys and values and 8 keys are taken together, so that each load serves
 // several scores, and the sums stay in o between blocks of keys. Small workgroups, for there are few units.
-struct Args { S: u32, T: u32, H: u32, K: u32, D: u32, W: u32, first: u32, count: u32, scale: f32 }
+struct Args { S: u32, T: u32, H: u32, K: u32, D: u32, W: u32, pinned: u32, first: u32, count: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> qkv: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> cache: array<vec4<f32>>;
@@ -57,7 +58,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     return;
   }
-  let seen = seenFrom(i, args.W, vec4<u32>(0u, 0u, pins[row]));
+  var pin = vec2<u32>(0u);
+  if (args.pinned == 1u) { pin = pins[row]; }
+  let seen = seenFrom(i, args.W, vec4<u32>(0u, 0u, pin));
   let stride = 2u * args.K * D4;
   let kHead = slot * args.T * stride + kv * D4;
   var m0 = -3.0e38;

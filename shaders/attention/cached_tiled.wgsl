@@ -1,12 +1,13 @@
 // formula: as attention/forward_tiled for one query per row, which sees the keys and values of its slot of the cache up to its own position
-// in: qkv (R, (H + 2K) D) f32, q rotated; cache (S, T, 2, K, D) f32; slots, positions (R) u32; pins (R) vec2 of u32: pinLo, pinHi
+// in: qkv (R, (H + 2K) D) f32, q rotated; cache (S, T, 2, K, D) f32; slots, positions (R) u32; pins (R) vec2 of u32: pinLo, pinHi,
+//     unread with pinned = 0
 // out: o (R, H D) f32
 // grid: one workgroup of 128 per query head of a row: `count` units from unit `first` on, unit n = r H + h
 // cost: 4 R H min(T, W) D flops
 // tolerance: 1e-7 normalised mean squared error; equal to the full forward pass to 1e-6
 // guard: o is 0 for rows with slots[r] >= S or positions[r] >= T; D a multiple of 4 up to 256
 // 128 keys at a time: first a thread makes the score of each, then D / 4 threads sum the values, as many times over as there are threads.
-struct Args { S: u32, T: u32, H: u32, K: u32, D: u32, W: u32, first: u32, count: u32, scale: f32 }
+struct Args { S: u32, T: u32, H: u32, K: u32, D: u32, W: u32, pinned: u32, first: u32, count: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> qkv: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> cache: array<vec4<f32>>;
@@ -33,7 +34,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let slot = slots[row];
   if (local == 0u) {
     let i = positions[row];
-    let seen = seenFrom(min(i, args.T - 1u), args.W, vec4<u32>(0u, 0u, pins[row]));
+    var pin = vec2<u32>(0u);
+    if (args.pinned == 1u) { pin = pins[row]; }
+    let seen = seenFrom(min(i, args.T - 1u), args.W, vec4<u32>(0u, 0u, pin));
     let count = select(seen.pinCount + i + 1u - seen.first, 0u, slot >= args.S || i >= args.T);
     reach = vec4<u32>(seen.first, seen.pinStart, seen.pinCount, count);
   }

@@ -11,7 +11,7 @@ import {
   rememberedAttention,
   tuneAttention,
 } from '../../src/engine/attention.ts';
-import { Graph, freeState, readTensors, writeTensor } from '../../src/engine/graph.ts';
+import { Graph, type Tensor, createState, freeState, readTensors, writeTensor } from '../../src/engine/graph.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { type AttentionShape as Reference, attentionBackward, attentionForward } from '../reference/attention.ts';
 import { rope } from '../reference/rope.ts';
@@ -23,7 +23,6 @@ import { randomFloats, randomIds, runKernel, untouched, upload } from './support
 const KERNELS = [
   'attention/forward_tiled',
   'attention/forward_d16',
-  'attention/forward_d32',
   'attention/forward_blocks',
   'attention/backward_q_tiled',
   'attention/backward_q_d16',
@@ -246,11 +245,11 @@ async function compareCached(gpu: GpuContext, D: number): Promise<void> {
           const positions = Uint32Array.from({ length: R }, (_, r) => rows[r]?.position ?? (r % 2 === 0 ? 0 : T));
           const at = rows.map((row) => row.sequence * 9 + row.position);
           const qkv = new Float64Array(R * width).fill(0.5);
-          const pinRows = new Uint32Array(2 * R);
+          const pinRows = new Uint32Array(2 * R).fill(pins ? 0 : 5);
           const want = new Float64Array(R * H * D);
           at.forEach((from, r) => {
             qkv.set(raw.subarray(from * width, (from + 1) * width), r * width);
-            pinRows.set([reference.pinLo![from]!, reference.pinHi![from]!], 2 * r);
+            if (pins) pinRows.set([reference.pinLo![from]!, reference.pinHi![from]!], 2 * r);
             want.set(expected.subarray(from * H * D, (from + 1) * H * D), r * H * D);
           });
           writeTensor(gpu, tensors.qkv, Float32Array.from(qkv));
@@ -269,6 +268,33 @@ async function compareCached(gpu: GpuContext, D: number): Promise<void> {
         for (const t of Object.values(tensors)) freeState(gpu, t);
       }
     }
+  }
+}
+
+/** A graph with one attention that is not run, its output's gradient given. */
+function traced(gpu: GpuContext, f: Form, frozen = false): { graph: Graph; qkv: Tensor; o: Tensor; free: () => void } {
+  const { B, T, H, K, D, W } = f;
+  const R = B * T;
+  const graph = new Graph(gpu, 'traced');
+  const owned = [
+    createState(gpu, 'qkv', [R, widthOf(f)]),
+    createState(gpu, 'dO', [R, H * D]),
+    createState(gpu, 'positions', [R], 'u32'),
+    createState(gpu, 'spans', [R, 4], 'u32'),
+    createState(gpu, 'table', [P, 4]),
+  ] as const;
+  const [qkv, dO, positions, spans, table] = owned;
+  const free = (): void => owned.forEach((t) => freeState(gpu, t));
+  try {
+    if (frozen) graph.freeze(qkv);
+    const rotary = { table, rotaryDim: rotaryOf(f) };
+    const inputs = { positions, spans, pinned: false, packed: false };
+    const o = attention(graph, qkv, { B, T, H, K, D, W, scale: 1 }, inputs, rotary, { largestFlops: 500_000 });
+    graph.bindGradient(o, dO, true);
+    return { graph, qkv, o, free };
+  } catch (e) {
+    free();
+    throw e;
   }
 }
 
@@ -303,6 +329,60 @@ export const cases: KernelCase[] = [
     run: (gpu: GpuContext) => compareCached(gpu, D),
   })),
   { name: 'attention cut into many dispatches gives the same bits', run: compareCuts },
+  {
+    name: 'attention counts the arithmetic that it needs, in dispatches below the limit',
+    async run(gpu) {
+      for (const [W, pairs] of [
+        [0, (100 * 101) / 2],
+        [7, 7 * 100 - 21],
+      ] as const) {
+        const { graph, free } = traced(gpu, { B: 2, T: 100, H: 4, K: 2, D: 64, W });
+        graph.backward();
+        const flops = (name: string): number[] => graph.dispatches.filter((d) => d.kernel.includes(name)).map((d) => d.flops);
+        for (const [name, each] of [
+          ['/forward_', 4],
+          ['/backward_q_', 6],
+          ['/backward_kv_', 8],
+        ] as const) {
+          const given = flops(name);
+          expectClose(`flops of ${name} with a window of ${W}`, [given.reduce((a, b) => a + b, 0)], [2 * 4 * pairs * 64 * each]);
+          check(given.length > 2 && Math.max(...given) <= 500_000, `${name} in dispatches of ${given}; at most 500000 were to be.`);
+        }
+        free();
+      }
+    },
+  },
+  {
+    name: 'attention of what is frozen has no backward pass',
+    async run(gpu) {
+      const { graph, o, free } = traced(gpu, { B: 1, T: 8, H: 1, K: 1, D: 16, W: 0 }, true);
+      check(graph.frozen(o), 'The output of frozen inputs is to be frozen.');
+      const before = graph.dispatches.length;
+      graph.backward();
+      expectSame('dispatches of the backward pass', [graph.dispatches.length - before], [0]);
+      free();
+    },
+  },
+  {
+    name: 'attention refuses heads that no kernel takes',
+    async run(gpu) {
+      for (const [form, words] of [
+        [{ H: 2, K: 1, D: 6 }, 'Head width 6'],
+        [{ H: 2, K: 1, D: 260 }, 'Head width 260'],
+        [{ H: 3, K: 2, D: 8 }, '3 query heads'],
+        [{ H: 2, K: 1, D: 8, rotaryDim: 3 }, '3 rotated dimensions'],
+        [{ H: 2, K: 1, D: 8, rotaryDim: 10 }, '10 rotated dimensions'],
+      ] as const) {
+        let message = '';
+        try {
+          traced(gpu, { B: 1, T: 1, W: 0, ...form }).free();
+        } catch (e) {
+          message = (e as Error).message;
+        }
+        check(message.includes(words), `${JSON.stringify(form)} gives "${message}"; expected a refusal with "${words}".`);
+      }
+    },
+  },
   {
     name: 'rope/rotate_part leaves what it does not rotate, and its backward undoes it',
     async run(gpu) {
