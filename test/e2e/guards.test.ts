@@ -1,12 +1,25 @@
 // Stories of what must not happen: a page without WebGPU that is dead or silent, and a byte that leaves the tab.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Worker } from 'playwright-core';
+import { type Browser, chromium, type Worker } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unpackChromium } from '../../scripts/unpack.mjs';
 import { button, dropFiles, LabBrowser, openPage } from './support/labBrowser.ts';
 
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+
+/** No flag takes navigator.gpu away: the worker, which alone asks for it, begins without. */
+function withoutWebGpu(browser: Browser): Browser {
+  const newContext: Browser['newContext'] = async (options) => {
+    const context = await browser.newContext(options);
+    await context.route(/lab\.worker[^/]*\.js$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `delete WorkerNavigator.prototype.gpu;${await response.text()}` });
+    });
+    return context;
+  };
+  return Object.assign(Object.create(browser) as Browser, { newContext });
+}
 
 describe('the guards', () => {
   let lab: LabBrowser;
@@ -31,17 +44,20 @@ describe('the guards', () => {
     await new Promise((resolve) => outside?.close(resolve));
   });
 
-  it('without WebGPU the page says why, plays the recorded run and looks at drops', async () => {
+  it.each([
+    ['WebGPU', /^Replay only: This browser has no WebGPU\..*recorded runs still play here/],
+    ['an adapter', /^Replay only: WebGPU is there, but gives no adapter\..*recorded runs still play here/],
+  ])('R39 without %s the page says why, plays the recorded run and looks at drops', async (what, reason) => {
     const { path, source } = lab.browser;
     const env = source.startsWith('npm') ? (await unpackChromium()).env : {};
     const browser = await chromium.launch({
       executablePath: path,
-      args: ['--no-sandbox', '--disable-features=WebGPU,WebGPUService', '--disable-gpu', '--disable-software-rasterizer'],
+      args: ['--no-sandbox', '--disable-gpu', '--disable-software-rasterizer'],
       env: { ...process.env, ...env } as Record<string, string>,
     });
     try {
-      const { page, faults } = await openPage(browser, lab.url, '');
-      await page.getByText(/^Replay only: .*WebGPU.*recorded runs still play here/).waitFor();
+      const { page, faults } = await openPage(what === 'WebGPU' ? withoutWebGpu(browser) : browser, lab.url, '');
+      await page.getByText(reason).waitFor();
       expect(await button(page, 'Run').isDisabled()).toBe(true);
       await page.locator('.uplot canvas').first().waitFor();
       await button(page, 'Play').click();
