@@ -401,6 +401,29 @@ export const cases: KernelCase[] = [
     },
   },
   {
+    name: 'attention/cache_rows writes each row to its place and nothing else',
+    async run(gpu) {
+      const [H, K, D, rotary, S, T] = [2, 1, 12, 4, 2, 3];
+      const width = (H + 2 * K) * D;
+      const [slots, positions] = [Uint32Array.from([1, 0, 5, 0]), Uint32Array.from([2, 0, 1, 3])]; // the last two are idle
+      const qkv = randomFloats(4 * width, 5);
+      const held = await runKernel(gpu, 'attention/cache_rows', {
+        bindings: { slots, positions, table: ropeTable(rotary), qkv, cache: untouched(S * T * 2 * K * D) },
+        args: { R: 4, S, T, H, K, D, rotary, P },
+        grid: Math.ceil((4 * (H + 2 * K) * D) / 128),
+      });
+      const turned = rope(qkv, positions, { heads: H + 2 * K, rotated: H + K, D, theta: THETA, rotaryDim: rotary });
+      const wantCache = untouched(S * T * 2 * K * D);
+      const wantQkv = qkv.slice();
+      for (const r of [0, 1]) {
+        wantCache.set(turned.subarray(r * width + H * D, (r + 1) * width), (slots[r]! * T + positions[r]!) * 2 * K * D);
+        wantQkv.set(turned.subarray(r * width, r * width + H * D), r * width);
+      }
+      expectClose('cache', held.cache!.floats, wantCache);
+      expectClose('qkv', held.qkv!.floats, wantQkv);
+    },
+  },
+  {
     name: 'attention kernels are chosen by measuring, and the choice is remembered',
     async run(gpu) {
       const named = Object.values(ATTENTION_VARIANTS).flatMap((list) => list.map((v) => v.kernel));
