@@ -15,8 +15,8 @@ function of(kernels: RegExp, cases: [string, string], mistakes: [find: string, p
 }
 
 const OWN: [string, string] = ['linear', 'kernel equals the reference'];
-const FULL: [string, string] = ['attention', 'attention forward and backward with heads of 16'];
-const CACHED: [string, string] = ['attention', 'cached attention with heads of 16'];
+const FULL = (D: number): [string, string] => ['attention', `attention forward and backward with heads of ${D}`];
+const CACHED: [string, string] = ['attention', 'cached attention with heads of 8 '];
 const OLD: [string, string] = ['flashAttention', 'flash attention forward and backward with heads of'];
 const OLD_CACHE: [string, string] = ['flashAttention', 'attention/decode with heads of'];
 const NORM_GAMMAS: [string, string] = ['norm', 'parameters of norms get their gradients'];
@@ -64,23 +64,30 @@ export const MUTANTS: Mutant[] = [
     ],
   ),
 
-  ...of(/^attention\/forward_/, FULL, [
-    ['exp(m - next)', 'exp(next - m)'],
+  ...of(/^attention\/forward_(blocks|tiled)$/, FULL(8), [['i + 1u - W', 'i - W']]),
+  ...of(/^attention\/forward_tiled$/, FULL(8), [['exp(m - next)', 'exp(next - m)']]),
+  ...of(/^attention\/forward_blocks$/, FULL(8), [['exp(m0 - next0)', 'exp(next0 - m0)']]),
+  ...of(/^attention\/forward_d16$/, FULL(16), [
+    ['exp(m0 - next0)', 'exp(next0 - m0)'],
     ['i + 1u - W', 'i - W'],
-    ['l * shrink + p', 'l + p'],
   ]),
-  ...of(/^attention\/backward_q_/, FULL, [
-    ['(dp - dl)', '(dp + dl)'],
+  ...of(/^attention\/backward_q_(blocks|tiled)$/, FULL(8), [
     ['max(min(span.w, first), pinStart)', 'max(min(span.w + 1u, first), pinStart)'],
   ]),
-  ...of(/^attention\/backward_kv_/, FULL, [
-    ['(dp - delta[', '(dp + delta['],
-    ['min(last, j + W)', 'min(last, j + W + 1u)'],
+  ...of(/^attention\/backward_q_blocks$/, FULL(8), [['(dp0_0 - delta0)', '(dp0_0 + delta0)']]),
+  ...of(/^attention\/backward_q_tiled$/, FULL(8), [['(dp.a - di.x)', '(dp.a + di.x)']]),
+  ...of(/^attention\/backward_q_d16$/, FULL(16), [['(dp1 - delta1)', '(dp1 - delta0)']]),
+  ...of(/^attention\/backward_q_d32$/, FULL(32), [['(dp1 - delta1)', '(dp1 - delta0)']]),
+  ...of(/^attention\/backward_kv_blocks$/, FULL(8), [['vec4<u32>(i) - j < vec4<u32>(args.W)', 'vec4<u32>(i) - j <= vec4<u32>(args.W)']]),
+  ...of(/^attention\/backward_kv_tiled$/, FULL(8), [['i - vec4<u32>(j) < vec4<u32>(args.W)', 'i - vec4<u32>(j) <= vec4<u32>(args.W)']]),
+  ...of(/^attention\/backward_kv_d16$/, FULL(16), [
+    ['(dp1 - di)', '(dp1 + di)'],
+    ['min(last, j + W)', 'min(last, j + W - 1u)'],
   ]),
-  ...of(/^attention\/cached_/, CACHED, [
-    ['exp(m - next)', 'exp(next - m)'],
-    ['i + 1u <= W', 'i <= W'],
-  ]),
+  ...of(/^attention\/backward_kv_d32$/, FULL(32), [['(dp1 - di)', '(dp1 + di)']]),
+  ...of(/^attention\/cached_/, CACHED, [['i + 1u <= W', 'i <= W']]),
+  ...of(/^attention\/cached_tiled$/, CACHED, [['exp(m - next)', 'exp(next - m)']]),
+  ...of(/^attention\/cached_blocks$/, CACHED, [['exp(m0 - next0)', 'exp(next0 - m0)']]),
   ...of(/^attention\/cache_rows$/, CACHED, [
     ['lo = a * cs.x - hi * cs.y', 'lo = a * cs.x + hi * cs.y'],
     ['head < args.H + args.K', 'head < args.H'],
