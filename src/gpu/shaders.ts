@@ -1,4 +1,4 @@
-// WGSL sources by kernel name ("norm/rms_forward"), with `//!include "lib/x.wgsl"` resolved: textual, each file once, errors with file and
+// WGSL sources by kernel name ("norm/rms_norm"), with `//!include "lib/x.wgsl"` resolved: textual, each file once, errors with file and
 // line. Also reads off a kernel what a dispatch needs: its storage bindings, its Args struct and its override constants.
 // Refuses: unknown kernels and includes, a kernel whose Args holds anything but scalars, an `enable` after other code.
 

@@ -17,8 +17,6 @@ function of(kernels: RegExp, cases: [string, string], mistakes: [find: string, p
 const OWN: [string, string] = ['linear', 'kernel equals the reference'];
 const FULL = (D: number): [string, string] => ['attention', `attention forward and backward with heads of ${D}`];
 const CACHED: [string, string] = ['attention', 'cached attention with heads of 8 '];
-const OLD: [string, string] = ['flashAttention', 'flash attention forward and backward with heads of'];
-const OLD_CACHE: [string, string] = ['flashAttention', 'attention/decode with heads of'];
 const NORM_GAMMAS: [string, string] = ['norm', 'parameters of norms get their gradients'];
 const E_STEP: [string, string] = ['latent', 'latent/line_rewards, latent/advantages'];
 const UPDATE: [string, string] = ['optim', 'an update follows the reference over ten steps'];
@@ -92,11 +90,6 @@ export const MUTANTS: Mutant[] = [
     ['lo = a * cs.x - hi * cs.y', 'lo = a * cs.x + hi * cs.y'],
     ['head < args.H + args.K', 'head < args.H'],
   ]),
-  ...of(/^attention\/flash_forward$/, OLD, [['exp(m - next)', 'exp(next - m)']]),
-  ...of(/^attention\/flash_backward_q$/, OLD, [['(dp - dl)', '(dp + dl)']]),
-  ...of(/^attention\/flash_backward_kv$/, OLD, [['j + args.W)', 'j + args.W - 1u)']]),
-  ...of(/^attention\/decode$/, OLD_CACHE, [['exp(m - next)', 'exp(next - m)']]),
-  ...of(/^attention\/cache_write$/, OLD_CACHE, [['hi * cs.x + a * cs.y', 'hi * cs.x - a * cs.y']]),
 
   ...of(
     /^rope\/rotate_part$/,
@@ -106,7 +99,6 @@ export const MUTANTS: Mutant[] = [
       ['args.P - 1u', 'args.P - 2u'],
     ],
   ),
-  ...of(/^rope\/rotate$/, ['rows', 'rope/rotate turns'], [['+ args.sign * a', '- args.sign * a']]),
 
   ...of(
     /^norm\/rms_norm(_odd)?$/,
