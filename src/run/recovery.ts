@@ -84,11 +84,16 @@ export class Recovery {
     return snapshot?.ref ? `${snapshot.ref.stage} of ${snapshot.ref.arm}, step ${snapshot.step}` : 'the beginning';
   }
 
-  /** Whether an event of this kind, stage and step has not been said yet; from then on it has. */
+  /** Whether an event of this kind, stage and step has been said. */
+  wasSaid(ref: StageRef, kind: string, step: number): boolean {
+    return step <= (this.said.get(keyOf(ref, kind)) ?? -1);
+  }
+  /** The same, and from now on it has: call it when nothing can come between it and the event. */
   isNew(ref: StageRef, kind: string, step: number): boolean {
-    const key = `${kind} ${ref.stage} ${ref.arm} ${ref.iteration ?? ''} ${ref.phase ?? ''}`;
-    if (step <= (this.said.get(key) ?? -1)) return false;
-    this.said.set(key, step);
+    if (this.wasSaid(ref, kind, step)) return false;
+    this.said.set(keyOf(ref, kind), step);
     return true;
   }
 }
+
+const keyOf = (ref: StageRef, kind: string): string => `${kind} ${ref.stage} ${ref.arm} ${ref.iteration ?? ''} ${ref.phase ?? ''}`;

@@ -396,10 +396,11 @@ class Run {
   /** The policy's thoughts on a few fixed programs, with what they gain. */
   private async showTraces(ref: StageRef, step: number, bias = 0): Promise<void> {
     const { corpus, recipe } = this.i;
-    if (!corpus.thinks || this.recovery.replaying || !this.recovery.isNew(ref, 'traces', step)) return;
+    if (!corpus.thinks || this.recovery.replaying || this.recovery.wasSaid(ref, 'traces', step)) return;
     const explainer = await this.explainerOf();
     const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, this.stream('explain', 0, 'base', 0), bias);
-    this.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
+    if (this.recovery.isNew(ref, 'traces', step))
+      this.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
   }
 
   private async supervised(ref: StageRef, settings: Recipe['ntp'], pool: readonly Sequence[], rng: Rng): Promise<void> {
