@@ -268,7 +268,7 @@ class Run {
       this.restore(entered.snapshot);
       state.restore(entered.snapshot.data);
     } else {
-      this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
+      if (this.recovery.isNew(ref, 'start', 0)) this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
       await this.save(ref, 0, state);
     }
     this.progress(first, true);
