@@ -102,7 +102,8 @@ describe('R40 long work is split', () => {
   });
 
   it.each([
-    ['a CPU adapter', { software: true }, 2e8],
+    // pieces are whole tiles of outputs: the aim of 2e8 may be passed by a part of one
+    ['a CPU adapter', { software: true }, 2.1e8],
     ['a CPU adapter without subgroups', { software: true, features: new Set<string>(), subgroupSize: null }, 2 * 64 * 64 * V],
     ['a GPU', { software: false }, 2e10],
   ] as [string, Partial<GpuContext>, number][])('on %s: no dispatch of a larger model is long', async (_, device, most) => {
