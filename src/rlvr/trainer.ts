@@ -1,26 +1,28 @@
-// RLVR with the Dr. GRPO objective: rollouts of the latent policy, verdicts of the task, one on-policy update. Decisions, thoughts and sampled
-// line tokens carry the rollout's advantage; what the environment wrote carries none.
+// RLVR with the Dr. GRPO objective: rollouts from a source, verdicts from a verifier, one on-policy update. Every token that the policy wrote carries
+// the rollout's advantage; what the environment wrote carries none.
 // Promises: groups without spread change nothing; the sampler's log-probabilities are compared with the trainer's every step.
+// Refuses: steps whose programs are not as many as its prompts.
 import { type BatchPlan, BatchRows, makeTrainPlan } from '../model/batch.ts';
-import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
 import { ADAMW_DEFAULTS, type Optimizer } from '../model/optimizer.ts';
 import type { Transformer } from '../model/transformer.ts';
-import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
 import { setTargets } from '../midtrain/supervised.ts';
-import { targetsOf } from '../tasks/targets.ts';
+import type { Targets } from '../tasks/targets.ts';
 import type { Program, Verdict } from '../tasks/task.ts';
 import { drgrpoAdvantages, groupFractions, tokenWeights } from './advantages.ts';
+import type { PolicyRollout, RolloutSource, Verify } from './source.ts';
 
 export interface RlvrShape {
   prompts: number;
   group: number;
+  /** Longest sequence, attention window in tokens (0 = as the model has it). */
   T: number;
-  S: number;
   W: number;
+  /** Added to the logit of binary decisions, as the source samples them. */
+  bias: number;
 }
 
 export interface JudgedRollout {
-  trace: LatentTrace;
+  trace: PolicyRollout;
   verdict: Verdict;
   advantage: number;
 }
@@ -31,76 +33,77 @@ export interface RlvrResult {
   tokens: number;
 }
 
+/** What one step draws from and is judged by. */
+export interface RlvrStep {
+  /** The next programs to roll out. */
+  draw(count: number): Program[];
+  verify: Verify;
+  lr: number;
+  /** Names the rollouts' random numbers, with a stream of its own for each round of sampling. */
+  seed: number;
+  stream(round: number): number;
+}
+
 /** Above the first the run warns, above the second it stops (promise P6): the sampler and the trainer disagree. */
 export const LOGP_DIFF_WARN = 1e-3;
 export const LOGP_DIFF_STOP = 1e-2;
 
 export class RlvrTrainer {
   private readonly shape: RlvrShape;
-  private readonly latent: LatentPolicy;
   private readonly optimizer: Optimizer;
-  private readonly rollout: LatentRollout;
+  private readonly source: RolloutSource;
   private readonly train: BatchPlan;
   private readonly rows: BatchRows;
 
-  private constructor(shape: RlvrShape, latent: LatentPolicy, optimizer: Optimizer, rollout: LatentRollout, train: BatchPlan) {
+  private constructor(shape: RlvrShape, optimizer: Optimizer, source: RolloutSource, train: BatchPlan) {
     this.shape = shape;
-    this.latent = latent;
     this.optimizer = optimizer;
-    this.rollout = rollout;
+    this.source = source;
     this.train = train;
     this.rows = new BatchRows(shape.prompts * shape.group, shape.T);
   }
 
-  static async make(model: Transformer, optimizer: Optimizer, shape: RlvrShape, latent: LatentPolicy): Promise<RlvrTrainer> {
-    const B = shape.prompts * shape.group;
-    const rollout = await LatentRollout.make(model, B, shape.T, shape.S, shape.W, latent);
+  /** The source samples from `model`, which the optimiser trains. It becomes the trainer's: freed with it, or when the trainer cannot be made. */
+  static async make(model: Transformer, optimizer: Optimizer, source: RolloutSource, shape: RlvrShape): Promise<RlvrTrainer> {
+    const { prompts, group, T, W, bias } = shape;
     try {
-      const train = await makeTrainPlan(model, optimizer, { B, T: shape.T, W: shape.W, pinned: shape.W > 0, bias: latent.bias });
-      return new RlvrTrainer(shape, latent, optimizer, rollout, train);
+      const train = await makeTrainPlan(model, optimizer, { B: prompts * group, T, W, pinned: W > 0, bias });
+      return new RlvrTrainer(shape, optimizer, source, train);
     } catch (e) {
-      rollout.destroy();
+      source.destroy();
       throw e;
     }
   }
 
-  /** One update on `prompts` programs. (seed, stream) names the rollouts' random numbers. */
-  async step(
-    programs: readonly Program[],
-    verify: (program: Program, written: number[][]) => Verdict,
-    lr: number,
-    seed: number,
-    stream: number,
-  ): Promise<RlvrResult> {
+  /** One update on `prompts` programs. */
+  async step({ draw, verify, lr, seed, stream }: RlvrStep): Promise<RlvrResult> {
     const { prompts, group, T } = this.shape;
+    const programs = draw(prompts);
     if (programs.length !== prompts) throw new RangeError(`${programs.length} programs for RLVR steps of ${prompts}.`);
     const all = programs.flatMap((p) => new Array<Program>(group).fill(p));
-    const record = await this.rollout.run(
-      all.map((p) => scriptOf(p, false)),
-      seed,
-      stream,
-    );
-    const traces = all.map((p, row) => readTrace(record, row, T, p, this.latent.form));
-    const verdicts = traces.map((t) => verify(t.program, t.written));
+    const began = performance.now();
+    const traces = await this.source.sample(all, seed, stream(0));
+    const sampled = performance.now();
+    const verdicts = await verify(traces);
+    const verified = performance.now();
     const rewards = verdicts.map((v) => v.reward);
     const advantages = drgrpoAdvantages(rewards, group);
     this.rows.clear();
-    const targets = traces.map(({ sequence }) =>
-      targetsOf(sequence, 'policy-rlvr', { latent: this.latent.form, symbolLo: this.latent.symbolLo, symbolHi: this.latent.symbolHi }),
-    );
+    const targets = traces.map((trace) => this.source.targets(trace));
     let tokens = 0;
     traces.forEach(({ sequence }, b) => {
       tokens += sequence.ids.length;
       const weights = tokenWeights(sequence, advantages[b] as number, all.length, T);
-      setTargets(this.rows, b, sequence, targets[b] as (typeof targets)[number], (i) => weights[i] as number);
+      setTargets(this.rows, b, sequence, targets[b] as Targets, (i) => weights[i] as number);
     });
     this.train.write(this.rows);
     this.optimizer.step(this.train, { ...ADAMW_DEFAULTS, lr });
     const { logprob, entropy } = await this.train.readRows();
     const [report] = await this.optimizer.reports();
+    const ended = performance.now();
     const diff = { sum: 0, max: 0, count: 0, entropy: 0 };
     traces.forEach((trace, b) => {
-      const { weight } = targets[b] as (typeof targets)[number];
+      const { weight } = targets[b] as Targets;
       for (let i = 0; i + 1 < trace.sequence.ids.length; i++) {
         if (!weight[i]) continue;
         const d = Math.abs((logprob[b * T + i] as number) - (trace.logprob[i + 1] as number));
@@ -129,6 +132,10 @@ export class RlvrTrainer {
         'len/max': Math.max(...lengths),
         'think/rate': lines ? thoughts / lines : null,
         'grad/norm': report?.gradNorm ?? null,
+        'time/rollout': (sampled - began) / 1000,
+        'time/verify': (verified - sampled) / 1000,
+        'time/update': (ended - verified) / 1000,
+        'time/step': (ended - began) / 1000,
       },
       rollouts: traces.map((trace, b) => ({ trace, verdict: verdicts[b] as Verdict, advantage: advantages[b] as number })),
       tokens: 3 * tokens,
@@ -136,7 +143,7 @@ export class RlvrTrainer {
   }
 
   destroy(): void {
-    this.rollout.destroy();
+    this.source.destroy();
     this.train.destroy();
   }
 }

@@ -11,6 +11,7 @@ import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
 import type { LatentPolicy } from '../model/latentRollout.ts';
 import { Optimizer } from '../model/optimizer.ts';
 import { parameterCount, Transformer } from '../model/transformer.ts';
+import { LatentSource, type Verify } from '../rlvr/source.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
 import { Evaluator, type Evaluation } from '../evaluate/evaluator.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -587,12 +588,11 @@ class Run {
     if (!model || !verify) return;
     this.copy(this.policy, model);
     this.optimizer.reset();
-    const trainer = await RlvrTrainer.make(
-      this.policy,
-      this.optimizer,
-      { prompts, group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window },
-      this.latent(),
-    );
+    const { maxTokens: T, maxScript: S, window: W } = corpus;
+    const latent = this.latent();
+    const judge: Verify = (rollouts) => rollouts.map((r) => verify(r.program, r.written));
+    const source = await LatentSource.make(this.policy, { rows: prompts * group, T, S, W }, latent);
+    const trainer = await RlvrTrainer.make(this.policy, this.optimizer, source, { prompts, group, T, W, bias: latent.bias });
     try {
       const ref: StageRef = { stage: 'rlvr', arm };
       const rng = this.rng('rlvr'); // the same prompts for every arm
@@ -600,13 +600,13 @@ class Run {
       const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
         for (let step = first; step < steps; step++) {
           const t0 = performance.now();
-          const { metrics, rollouts, tokens } = await trainer.step(
-            corpus.train(rng, prompts),
-            verify,
+          const { metrics, rollouts, tokens } = await trainer.step({
+            draw: (count) => corpus.train(rng, count),
+            verify: judge,
             lr,
-            recipe.seed,
-            this.stream('rlvr', 0, arm, step),
-          );
+            seed: recipe.seed,
+            stream: (round) => this.stream('rlvr', round, arm, step),
+          });
           this.tokens += tokens;
           this.metrics(ref, step + 1, { ...metrics, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
           this.compareLogprobs(arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);

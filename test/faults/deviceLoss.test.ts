@@ -105,7 +105,9 @@ const weightsOf = ({ arms }: RunOutcome) => [...arms].map(([arm, tensors]) => [a
 const logOf = (events: readonly RunEvent[]): unknown[] =>
   events
     .filter((e) => e.type !== 'progress' && e.type !== 'notice' && e.type !== 'end' && e.type !== 'start')
-    .map((e) => JSON.parse(JSON.stringify(e, (key, value) => (key === 'timeMs' || key === 'tok_per_s' ? 0 : value))));
+    .map((e) =>
+      JSON.parse(JSON.stringify(e, (key, value) => (key === 'timeMs' || key === 'tok_per_s' || key.startsWith('time/') ? 0 : value))),
+    );
 
 describe('R36 a lost device', () => {
   let whole: Awaited<ReturnType<typeof run>>;

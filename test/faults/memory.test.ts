@@ -16,6 +16,7 @@ import { Generator } from '../../src/model/generator.ts';
 import { LatentRollout } from '../../src/model/latentRollout.ts';
 import { ADAMW_DEFAULTS, Optimizer } from '../../src/model/optimizer.ts';
 import { Transformer } from '../../src/model/transformer.ts';
+import { LatentSource } from '../../src/rlvr/source.ts';
 import { RlvrTrainer } from '../../src/rlvr/trainer.ts';
 import { FineTune, type FineTuneSettings } from '../../src/run/fineTune.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
@@ -120,7 +121,15 @@ const CASES: [string, Make, number][] = [
     },
     35,
   ],
-  ['an RLVR trainer', () => RlvrTrainer.make(model, optimizer, { prompts: 2, group: 2, T, S: T, W: TASK.window }, POLICY), 20],
+  ['a source of rollouts', () => LatentSource.make(model, { rows: 4, T, S: T, W: TASK.window }, POLICY), 8],
+  [
+    'an RLVR trainer',
+    async () => {
+      const source = await LatentSource.make(model, { rows: 4, T, S: T, W: TASK.window }, POLICY);
+      return RlvrTrainer.make(model, optimizer, source, { prompts: 2, group: 2, T, W: TASK.window, bias: 0 });
+    },
+    20,
+  ],
   ['filling a model in mixed storage', () => tinyModel(gpu, SHAPE, { storage: 'mixed' }), 10],
   ['filling a model in f16 with adapters', () => tinyModel(gpu, SHAPE, { storage: 'f16', lora: LORA }), 10],
 ];
