@@ -1,5 +1,6 @@
 // From a run's log to what a chart draws: which curves, on which axis, smoothed how. Pure; knows no chart library.
 // Values that are not finite stay in place as null, so that a gap is seen; smoothing steps over them.
+import { ARM_LABEL, ARMS } from '../run/recipe.ts';
 import { type Arm, type Curve, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
 
 export interface Line {
@@ -30,8 +31,7 @@ export const METRICS = {
   speed: 'tok_per_s',
 } as const;
 
-const ARM_LABEL: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
-export const ARM_ORDER: readonly Arm[] = ['base', 'ntp', 'ra3'];
+export const ARM_ORDER: readonly Arm[] = ARMS;
 
 export function armLabel(arm: Arm): string {
   return ARM_LABEL[arm];

@@ -87,6 +87,6 @@ export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapp
     },
     ntp: supervised,
     rlvr: { ...start.rlvr, steps: 0 },
-    evaluate: { prompts: 32, samples: 1 },
+    evaluate: { prompts: 32, samples: 1, ranges: ['in'] },
   };
 }

@@ -7,7 +7,6 @@ import { gzipSync } from 'node:zlib';
 import { InputError, number, readOptions, text } from './arguments.ts';
 import { readDataset, readModelFolder, readText, writeFiles, writeOutput } from './files.ts';
 import { GENERATE_USAGE, generate } from './generateVerb.ts';
-import { makeDefault } from './makeDefault.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
 import { PROFILE_USAGE, profile } from './profileVerb.ts';
@@ -16,8 +15,8 @@ import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
 import { FormatError } from '../formats/formatError.ts';
 import { ModelError } from '../model/modelError.ts';
-import { presetRecipe } from '../run/presets.ts';
-import { parseRecipe, RecipeError } from '../run/recipe.ts';
+import { BASE_TRAINING, presetRecipe } from '../run/presets.ts';
+import { type BuiltinKind, BUILTIN_KINDS, parseRecipe, type Recipe, RecipeError } from '../run/recipe.ts';
 import { Session } from '../run/session.ts';
 import { CodeTaskError } from '../tasks/code.ts';
 import { writeBundle } from '../share/bundle.ts';
@@ -25,7 +24,7 @@ import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
 ${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
-${PROFILE_USAGE}  make-default [--only recall-lines|pointer-lines|demo]
+${PROFILE_USAGE}  make-default [--only TASK|demo]
   results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
 All write JSON to stdout; --json is accepted and changes nothing.
 `;
@@ -58,10 +57,9 @@ export async function main(argv: string[]): Promise<number> {
   }
 }
 
-function builtinTaskOf(options: { task?: string | boolean }): 'recall-lines' | 'pointer-lines' {
-  const task = options.task ?? 'recall-lines';
-  if (task !== 'recall-lines' && task !== 'pointer-lines')
-    throw new InputError(`--task ${task} is not built in; there are recall-lines and pointer-lines.`);
+function builtinTaskOf(options: { task?: string | boolean }): BuiltinKind {
+  const task = BUILTIN_KINDS.find((kind) => kind === (options.task ?? 'recall-lines'));
+  if (!task) throw new InputError(`--task ${options.task} is not built in; there are ${BUILTIN_KINDS.join(', ')}.`);
   return task;
 }
 
@@ -112,21 +110,30 @@ async function readEmbedded(task: string): Promise<{ config: string; weights: Ui
 /** Makes everything that is shipped in public/: the base models, then the recorded run of the embedded default. */
 async function makeDefaultVerb(argv: string[]): Promise<number> {
   const { options } = readOptions('make-default', argv, ['only'], ['json']);
-  const parts = ['recall-lines', 'pointer-lines', 'demo'] as const;
+  const parts = [...BUILTIN_KINDS, 'demo'] as const;
   const { only } = options;
   if (only !== undefined && !parts.some((p) => p === only))
     throw new InputError(`--only ${only} is not known; there are ${parts.join(', ')}.`);
   const gpu = await open();
-  for (const task of ['recall-lines', 'pointer-lines'] as const) {
+  const session = new Session(gpu, open);
+  const made = async (recipe: Recipe): Promise<boolean> => {
+    const display = new ProgressDisplay(process.stderr);
+    const summary = await session.run(recipe, readEmbedded, (event) => {
+      display.show(event);
+      if (event.type === 'metrics' && event.step === 0) print({ task: recipe.task.kind, ...event.values });
+    });
+    print({ type: 'summary', ...summary });
+    return summary.status === 'finished';
+  };
+  for (const task of BUILTIN_KINDS) {
     if (only !== undefined && only !== task) continue;
-    await writeOutput(join(ROOT, 'public', 'default', task), await makeDefault(gpu, task, (line) => print({ task, ...line })));
+    const preset = presetRecipe(task, 'quick');
+    const { seed } = BASE_TRAINING[task];
+    if (!(await made({ ...preset, model: 'fresh', seed, arms: ['base'], rlvr: { ...preset.rlvr, steps: 0 } }))) return 1;
+    await writeOutput(join(ROOT, 'public', 'default', task), session.exportModel('base'));
   }
   if (only !== undefined && only !== 'demo') return 0;
-  const session = new Session(gpu, open);
-  const display = new ProgressDisplay(process.stderr);
-  const summary = await session.run(presetRecipe('recall-lines', 'quick'), readEmbedded, (event) => display.show(event));
-  print({ type: 'summary', ...summary });
-  if (summary.status !== 'finished') return 1;
+  if (!(await made(presetRecipe('recall-lines', 'quick')))) return 1;
   writeFiles(join(ROOT, 'public', 'demo'), [
     ['log.jsonl.gz', gzipSync((await session.bundleFiles())['log.jsonl'] as string, { level: 9 })],
   ]);

@@ -1,7 +1,7 @@
 // Shows a run on a terminal while it goes: one bar that is redrawn, a line for every finished stage, time left; plain lines, few of them,
 // where the output is not a terminal. Reads run events alone.
 import type { RunEvent, StageRef } from '../run/events.ts';
-import type { Arm } from '../run/recipe.ts';
+import { ARM_LABEL } from '../run/recipe.ts';
 import { duration } from './summaryTable.ts';
 
 export interface TextOutput {
@@ -14,7 +14,6 @@ const BAR_CELLS = 24;
 const REDRAW_MS = 100;
 /** Without a terminal, a line at most this often. */
 const PLAIN_LINE_MS = 15_000;
-const ARM_NAMES: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
 
 export class ProgressDisplay {
   private readonly output: TextOutput;
@@ -101,7 +100,7 @@ export function stageName(ref: StageRef): string {
   };
   const round = ref.iteration === undefined ? '' : `, round ${ref.iteration}`;
   const phase = ref.stage === 'evaluate' && ref.phase !== undefined ? ` ${ref.phase} RLVR` : '';
-  return `${ARM_NAMES[ref.arm]}: ${names[ref.stage]}${phase}${round}`;
+  return `${ARM_LABEL[ref.arm]}: ${names[ref.stage]}${phase}${round}`;
 }
 
 function percent(fraction: number): string {

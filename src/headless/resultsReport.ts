@@ -2,7 +2,7 @@
 // every seed's numbers, what was run on and what was not run. Pure; the same logs give the same bytes. Refuses logs without start or end.
 import { tInterval } from '../evaluate/tInterval.ts';
 import type { ArmResult, Phase, RunEvent, RunSummary, Stage } from '../run/events.ts';
-import type { Arm } from '../run/recipe.ts';
+import { ARM_LABEL, ARMS, type Arm } from '../run/recipe.ts';
 import { type ChartSeries, lineChart } from './lineChart.ts';
 import { duration } from './summaryTable.ts';
 
@@ -24,12 +24,14 @@ export interface ResultsGroup {
   passedOver: readonly string[];
 }
 
-const ARMS: readonly Arm[] = ['base', 'ntp', 'ra3'];
-const ARM_NAME: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
 const TONE: Record<Arm, { color: string; dash: string }> = {
   base: { color: '#6b6963', dash: '2 2' },
   ntp: { color: '#b1500f', dash: '6 3' },
   ra3: { color: '#2a55c8', dash: '' },
+  'ntp-compute': { color: '#8a6d1f', dash: '8 2 2 2' },
+  oracle: { color: '#1f7a4d', dash: '4 2' },
+  shuffled: { color: '#8c3f8f', dash: '1 3' },
+  comments: { color: '#0e7490', dash: '10 4' },
 };
 const TASK_NAME = { 'recall-lines': 'Recall lines', 'pointer-lines': 'Pointer lines' } as const;
 /** Steps that a curve is averaged over, to both sides together. */
@@ -140,7 +142,7 @@ function armTable(logs: readonly SeedLog[]): string {
     const most = Math.max(...results.flatMap((r) => Object.keys(r.passAt).map(Number)), 1);
     return [
       [
-        `${ARM_NAME[arm]} ${phase === 'before' ? '' : '+ RLVR'}`.trim(),
+        `${ARM_LABEL[arm]} ${phase === 'before' ? '' : '+ RLVR'}`.trim(),
         over((r) => r.passAt['1']?.mean ?? null),
         over((r) => r.passAt[String(most)]?.mean ?? null),
         over((r) => r.thinkByLine[0] ?? null),
@@ -186,7 +188,7 @@ function differences(logs: readonly SeedLog[]): string {
         }),
         3,
       );
-    return [[`RA3 − ${ARM_NAME[other]}`, difference('before'), difference('after')]];
+    return [[`RA3 − ${ARM_LABEL[other]}`, difference('before'), difference('after')]];
   });
   return `Differences in pass@1, paired by seed:\n\n${table([['', 'before RLVR', 'after RLVR'], ...rows], 1)}`;
 }
@@ -244,7 +246,7 @@ function seedTable(logs: readonly SeedLog[]): string {
   const severalAdapters = new Set(logs.map((l) => adapterName(l.start))).size > 1;
   const head = [
     'seed',
-    ...columns.map(({ arm, phase }) => `${ARM_NAME[arm]}${phase === 'after' ? ' + RLVR' : ''}`),
+    ...columns.map(({ arm, phase }) => `${ARM_LABEL[arm]}${phase === 'after' ? ' + RLVR' : ''}`),
     'RA3 thoughts per program',
     'time',
     'tokens/s',
@@ -286,7 +288,7 @@ function notes({ task, logs, passedOver }: ResultsGroup): string {
 function rlvrChart({ task, preset, logs }: ResultsGroup): string | null {
   const series = ARMS.flatMap((arm) => {
     const curves = logs.map((l) => runningMean(metricCurve(l, 'rlvr', arm, 'reward/mean'), SMOOTHING)).filter((c) => c.length > 0);
-    return curves.length > 0 ? [bandSeries(ARM_NAME[arm], TONE[arm], curves)] : [];
+    return curves.length > 0 ? [bandSeries(ARM_LABEL[arm], TONE[arm], curves)] : [];
   });
   if (series.length === 0) return null;
   return lineChart({
@@ -326,7 +328,7 @@ function byLineChart({ task, preset, logs }: ResultsGroup): string | null {
       .filter((r) => r !== null)
       .map((r) => r.thinkByLine.map((y, i) => ({ x: i + 1, y })))
       .filter((c) => c.length > 0);
-    return curves.length > 0 ? [bandSeries(ARM_NAME[arm], TONE[arm], curves)] : [];
+    return curves.length > 0 ? [bandSeries(ARM_LABEL[arm], TONE[arm], curves)] : [];
   });
   if (series.length === 0) return null;
   return lineChart({

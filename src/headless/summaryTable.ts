@@ -1,11 +1,9 @@
 // The closing table of a run as text: pass@k with intervals for every arm before and after RLVR, think rates, speed. Pure; numbers that a
 // run does not have are shown as a dash.
 import type { ArmResult, Interval, Phase, RunSummary } from '../run/events.ts';
-import type { Arm } from '../run/recipe.ts';
+import { ARM_LABEL, ARMS } from '../run/recipe.ts';
 
-const ARM_NAMES: Record<Arm, string> = { base: 'base', ntp: 'NTP', ra3: 'RA3' };
 const PHASE_NAMES: Record<Phase, string> = { before: 'before RLVR', after: 'after RLVR' };
-const ARM_ORDER: Arm[] = ['base', 'ntp', 'ra3'];
 const NONE = '-';
 
 /** The table with its head, a blank line, and one line on speed. Ends without a newline. */
@@ -23,7 +21,7 @@ export function summaryTable(summary: RunSummary): string {
     'held-out NLL',
   ];
   const rows = results.map((r) => [
-    ARM_NAMES[r.arm],
+    ARM_LABEL[r.arm],
     PHASE_NAMES[r.phase],
     ...ks.map((k) => interval(r.passAt[k])),
     number(r.thinkRate, 3),
@@ -58,7 +56,7 @@ export function alignColumns(rows: string[][], leftColumns: number): string {
 
 function byPhaseThenArm(a: ArmResult, b: ArmResult): number {
   if (a.phase !== b.phase) return a.phase === 'before' ? -1 : 1;
-  return ARM_ORDER.indexOf(a.arm) - ARM_ORDER.indexOf(b.arm);
+  return ARMS.indexOf(a.arm) - ARMS.indexOf(b.arm);
 }
 
 function interval(value: Interval | undefined): string {

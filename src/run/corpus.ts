@@ -5,7 +5,7 @@ import { builtinTask } from '../tasks/builtin.ts';
 import { codePrograms, type ProgramSet, textLatentForm, textWindows } from '../tasks/code.ts';
 import { makeRng } from '../tasks/rng.ts';
 import { longestSequence } from '../tasks/sequence.ts';
-import type { LatentForm, Program, Rng, Verdict } from '../tasks/task.ts';
+import type { LatentForm, Program, Range, Rng, Trace, Verdict } from '../tasks/task.ts';
 import { type Recipe, RecipeError } from './recipe.ts';
 
 export interface Dataset {
@@ -13,21 +13,34 @@ export interface Dataset {
   rows: Record<string, unknown>[];
 }
 
-export interface Corpus {
-  form: LatentForm;
-  /** Attention window in tokens, 0 = all. */
-  window: number;
+export interface CorpusSizes {
   /** Longest sequence, longest script (without thoughts), most lines of any program. */
   maxTokens: number;
   maxScript: number;
   maxLines: number;
+}
+
+export interface Corpus {
+  form: LatentForm;
+  /** Attention window in tokens, 0 = all. */
+  window: number;
+  /** Of the programs that mid-training sees (range 'in'). */
+  maxTokens: number;
+  maxScript: number;
+  maxLines: number;
+  /** The same three by range; datasets have one range alone. */
+  sizes: Record<Range, CorpusSizes>;
   symbolLo: number;
   symbolHi: number;
   /** Whether thoughts make sense here (plain text has none). */
   thinks: boolean;
-  train(rng: Rng, count: number): Program[];
+  /** Of range 'in' when it is left out. */
+  train(rng: Rng, count: number, range?: Range): Program[];
   /** The same `count` (or fewer, if there are fewer) programs at every call; never trained on. */
-  heldOut(count: number): Program[];
+  heldOut(count: number, range?: Range): Program[];
+  /** What a fresh base is trained on, and an annotator's comments; null where there are none. */
+  pretraining: ((rng: Rng, count: number) => Trace[]) | null;
+  annotate: ((rng: Rng, program: Program) => (number[] | null)[]) | null;
   verify: ((program: Program, written: number[][]) => Verdict) | null;
   /** The program and its thoughts as text: the prompt, then per line its own text and its thought's. */
   shown(program: Program, latents: (number[] | null)[]): { prompt: string; lines: { text: string; thought: string | null }[] };
@@ -49,20 +62,26 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
     const builtin = builtinTask(task.kind);
     if (builtin.tokens.length !== vocabulary)
       throw new RecipeError(
-        `${task.kind} writes ${builtin.tokens.length} symbols; this model's vocabulary is ${vocabulary}. Set model to "embedded".`,
+        `${task.kind} writes ${builtin.tokens.length} symbols; this model's vocabulary is ${vocabulary}. Set model to "embedded" or "fresh".`,
       );
     const text = (ids: readonly number[]): string => ids.map((id) => builtin.tokens[id] ?? '?').join(' ');
+    const sizeOf = (range: Range): CorpusSizes => {
+      const { lines, maxTokens } = builtin.ranges[range];
+      return { maxTokens, maxScript: maxTokens, maxLines: lines };
+    };
+    const sizes = { in: sizeOf('in'), edge: sizeOf('edge'), hard: sizeOf('hard') };
     return {
       form: builtin.latent,
-      window: builtin.window,
-      maxTokens: builtin.maxTokens,
-      maxScript: builtin.maxTokens,
-      maxLines: builtin.lines,
+      window: task.window ?? builtin.window,
+      ...sizes.in,
+      sizes,
       symbolLo: builtin.symbolLo,
       symbolHi: builtin.symbolHi,
       thinks: true,
-      train: (rng, count) => builtin.samplePrograms(rng, count),
-      heldOut: (count) => builtin.samplePrograms(makeRng(recipe.seed, HELD_OUT_STREAM), count),
+      train: (rng, count, range) => builtin.samplePrograms(rng, count, range),
+      heldOut: (count, range) => builtin.samplePrograms(makeRng(recipe.seed, HELD_OUT_STREAM), count, range),
+      pretraining: (rng, count) => builtin.samplePretraining(rng, count),
+      annotate: (rng, program) => builtin.annotate(rng, program),
       verify: (program, written) => builtin.verify(program, written),
       shown: (program, latents) => splitRendered(builtin.render({ program, latents })),
       tokenText: (id) => builtin.tokens[id] ?? '?',
@@ -106,17 +125,23 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: { tokeni
   ];
   if (set.commentLinesRemoved)
     notices.push(`${set.commentLinesRemoved} comment lines were taken out of the solutions: they would read as thoughts.`);
-  return {
-    form,
-    window: 0,
+  const sizes = {
     maxTokens: code ? Math.max(...all.map((p) => longestSequence(p, form))) : task.maxTokens,
     maxScript: Math.max(...all.map(scriptLength)),
     maxLines: Math.max(...all.map((p) => p.lines.length)),
+  };
+  return {
+    form,
+    window: 0,
+    ...sizes,
+    sizes: { in: sizes, edge: sizes, hard: sizes },
     symbolLo: 0,
     symbolHi: vocabulary,
     thinks: code,
     train: (rng, count) => Array.from({ length: count }, () => train[rng.int(train.length)] as Program),
     heldOut: (count) => (heldOut.length ? heldOut : train).slice(0, count),
+    pretraining: null,
+    annotate: null,
     verify: null,
     shown: (program, latents) => ({
       prompt: tokenizer.decode(program.prompt),

@@ -1,5 +1,6 @@
 // The run log: everything a run says, as a flat list of small JSON objects (one per line in log.jsonl). The page, the command line,
 // replays and links all read this and nothing else. Numbers that are not finite are written as null and shown as gaps.
+import type { Range } from '../tasks/task.ts';
 import type { Arm, Recipe } from './recipe.ts';
 
 /** What a run goes through, in order; iteration numbers count EM rounds from 1. */
@@ -62,6 +63,8 @@ export interface Interval {
 export interface ArmResult {
   arm: Arm;
   phase: Phase;
+  /** Which programs it was judged on; left out for those as long as the trained ones. */
+  range?: Exclude<Range, 'in'>;
   /** 95 % bootstrap intervals over problems; keys '1', '8', ... Empty for tasks without a verifier. */
   passAt: Record<string, Interval>;
   /** Thoughts per line, overall and by line index. */

@@ -2,23 +2,48 @@
 // Everything that comes from outside (a file, a link, the text view of the page) is rebuilt field by field by parseRecipe; unknown
 // keys, wrong types and numbers out of range are refused, all named at once.
 import * as v from 'valibot';
+import { type BuiltinKind, BUILTIN_KINDS, type Range, RANGES } from '../tasks/task.ts';
 
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 const positive = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(max));
 const real = (lo: number, hi: number) => v.pipe(v.number(), v.finite(), v.minValue(lo), v.maxValue(hi));
 
-export const ARMS = ['base', 'ntp', 'ra3'] as const;
+/** ntp-compute: NTP with all of RA3's compute. oracle, shuffled, comments: supervised on programs with the true thoughts, with other programs' thoughts in
+ * their places, and with an annotator's comments. */
+export const ARMS = ['base', 'ntp', 'ra3', 'ntp-compute', 'oracle', 'shuffled', 'comments'] as const;
+export const ARM_LABEL: Record<Arm, string> = {
+  base: 'base',
+  ntp: 'NTP',
+  ra3: 'RA3',
+  'ntp-compute': 'NTP, equal compute',
+  oracle: 'oracle labels',
+  shuffled: 'shuffled labels',
+  comments: 'comments',
+};
 
 const supervised = v.strictObject({ steps: count(1e6), batch: positive(4096), lr: real(0, 1), weightDecay: real(0, 1) });
+const range = v.picklist(RANGES);
+
+/** How a fresh base is trained when the recipe does not say. */
+export const BASE_DEFAULTS = { steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 };
 
 export const RecipeSchema = v.strictObject({
   version: v.literal(1),
   name: v.pipe(v.string(), v.maxLength(120)),
   seed: count(0xffffffff),
-  /** embedded: the shipped base model of the built-in task; dropped: the model folder given beside the recipe. */
-  model: v.picklist(['embedded', 'dropped']),
+  /**
+   * embedded: the shipped base model of the built-in task; fresh: a base of the task's own shape, trained in the run from the seed; dropped: the model
+   * folder given beside the recipe.
+   */
+  model: v.picklist(['embedded', 'fresh', 'dropped']),
+  /** Training of a fresh base on the task's pre-training corpus; embeddings and matrices start at normal(0, std). */
+  base: v.optional(v.strictObject({ ...supervised.entries, matrixStd: real(0, 10), embeddingStd: real(0, 10) }), BASE_DEFAULTS),
   task: v.variant('kind', [
-    v.strictObject({ kind: v.picklist(['recall-lines', 'pointer-lines']) }),
+    v.strictObject({
+      kind: v.picklist(BUILTIN_KINDS),
+      /** Attention window in tokens in place of the task's own. */
+      window: v.optional(positive(64)),
+    }),
     /** Expert programs of a dropped JSONL: which fields hold the prompt and the solution; held-out fraction by row order. */
     v.strictObject({
       kind: v.literal('code'),
@@ -37,7 +62,7 @@ export const RecipeSchema = v.strictObject({
       maxRows: positive(1e6),
     }),
   ]),
-  arms: v.pipe(v.array(v.picklist(ARMS)), v.minLength(1), v.maxLength(3)),
+  arms: v.pipe(v.array(v.picklist(ARMS)), v.minLength(1), v.maxLength(ARMS.length)),
   ra3: v.strictObject({
     emIterations: count(20),
     eSteps: count(1e5),
@@ -59,18 +84,38 @@ export const RecipeSchema = v.strictObject({
     maxLatentTokens: positive(64),
     /** Programs infused with sampled latents for each M-step. */
     infuse: positive(1e6),
+    /** Each infused program keeps the best of so many samples by reward; 1 = plain samples. */
+    infuseBestOf: v.optional(positive(64), 1),
+    /**
+     * policy-gradient: group baseline. importance-weighted: each rollout of a program weighs by its self-normalised p(x, z) / q(z), the gradient of the
+     * importance-weighted bound.
+     */
+    objective: v.optional(v.picklist(['policy-gradient', 'importance-weighted']), 'policy-gradient'),
+    /** Whether q stays a network of its own over the EM iterations, instead of starting each E-step from pi. */
+    separate: v.optional(v.boolean(), false),
+    /** The E-step ends early when its reward per line, mean over 10 steps, gains less than this (nats) on the 10 before; 0 = never. */
+    stopBelow: v.optional(real(0, 100), 0),
     m: supervised,
   }),
   ntp: supervised,
   rlvr: v.strictObject({
     preset: v.picklist(['drgrpo']),
+    /** Range of the programs that RLVR practises on. */
+    range: v.optional(range, 'in'),
     steps: count(1e5),
     prompts: positive(1024),
     group: positive(128),
     lr: real(0, 1),
   }),
-  evaluate: v.strictObject({ prompts: positive(16384), samples: positive(512) }),
+  evaluate: v.strictObject({
+    prompts: positive(16384),
+    samples: positive(512),
+    /** Ranges that arms are judged on, the first before the others. */
+    ranges: v.optional(v.pipe(v.array(range), v.minLength(1), v.maxLength(RANGES.length)), ['in']),
+  }),
 });
+
+export { type BuiltinKind, BUILTIN_KINDS, type Range, RANGES };
 
 export type Recipe = v.InferOutput<typeof RecipeSchema>;
 export type Arm = (typeof ARMS)[number];

@@ -12,8 +12,10 @@ import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import { RunControl } from './control.ts';
 import { type Dataset, makeCorpus } from './corpus.ts';
 import type { RunEvent, RunSummary } from './events.ts';
-import { type Arm, type Recipe, RecipeError } from './recipe.ts';
+import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
 import { runRecipe, VERSION } from './runner.ts';
+import { builtinTask } from '../tasks/builtin.ts';
+import { drawWeights, freshFolder } from './freshModel.ts';
 
 /** config.json and model.safetensors of a built-in task's base model. */
 export interface EmbeddedFiles {
@@ -43,6 +45,8 @@ export async function loadFolder(gpu: GpuContext, folder: DroppedModel, options:
   }
   return model;
 }
+
+const isBuiltin = (kind: TaskKind): kind is BuiltinKind => BUILTIN_KINDS.some((k) => k === kind);
 
 export class Session {
   private device: GpuContext;
@@ -74,16 +78,11 @@ export class Session {
   }
 
   /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
-  async run(
-    recipe: Recipe,
-    embedded: (task: 'recall-lines' | 'pointer-lines') => Promise<EmbeddedFiles>,
-    emit: (event: RunEvent) => void,
-  ): Promise<RunSummary> {
+  async run(recipe: Recipe, embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>, emit: (event: RunEvent) => void): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
     const { kind } = recipe.task;
-    const builtIn = kind === 'recall-lines' || kind === 'pointer-lines';
-    if (recipe.model === 'embedded' && !builtIn)
-      throw new RecipeError(`The embedded model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
+    if (recipe.model !== 'dropped' && !isBuiltin(kind))
+      throw new RecipeError(`The ${recipe.model} model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
     if (recipe.model === 'dropped' && !this.model)
       throw new RecipeError(
         'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
@@ -91,12 +90,12 @@ export class Session {
     const control = new RunControl();
     this.control.current = control;
     try {
-      const folder =
-        recipe.model === 'dropped' ? (this.model as DroppedModel) : await embeddedModel(await embedded(kind as 'recall-lines'));
+      const folder = await this.folderOf(recipe, embedded);
       const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
-      if (corpus.maxTokens > folder.config.architecture.maxPositions)
+      const positions = Math.max(corpus.maxTokens, ...[...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens));
+      if (positions > folder.config.architecture.maxPositions)
         throw new RecipeError(
-          `The task needs ${corpus.maxTokens} positions; the model has ${folder.config.architecture.maxPositions}. Lower maxTokens.`,
+          `The task needs ${positions} positions; the model has ${folder.config.architecture.maxPositions}. Lower maxTokens.`,
         );
       this.events = [];
       this.arms = new Map();
@@ -107,7 +106,7 @@ export class Session {
         reopen: this.reopen,
         recipe,
         architecture: folder.config.architecture,
-        load: (model) => model.load(folder.weights),
+        load: (model) => (recipe.model === 'fresh' ? drawWeights(model, recipe.seed, recipe.base) : model.load(folder.weights)),
         corpus,
         control,
         emit: (event) => {
@@ -135,6 +134,14 @@ export class Session {
       control.end();
       this.control.current = null;
     }
+  }
+
+  private async folderOf(
+    { model, task: { kind } }: Recipe,
+    embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>,
+  ): Promise<DroppedModel> {
+    if (model === 'dropped' || !isBuiltin(kind)) return this.model as DroppedModel;
+    return model === 'fresh' ? freshFolder(builtinTask(kind)) : embeddedModel(await embedded(kind));
   }
 
   /** A trained arm's files as a Hugging Face folder. */

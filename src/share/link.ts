@@ -4,7 +4,7 @@
 // is untrusted: show it as text.
 import * as v from 'valibot';
 import type { ArmResult } from '../run/events.ts';
-import { ARMS, parseRecipe, type Recipe, RecipeError } from '../run/recipe.ts';
+import { ARMS, parseRecipe, RANGES, type Recipe, RecipeError } from '../run/recipe.ts';
 import { crc32, deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
 import { LINK_BASE_V1 } from './linkBase.ts';
 import { LinkError } from './linkError.ts';
@@ -27,6 +27,7 @@ const MAX_INFLATED_BYTES = 256 * 1024;
 const PREFIX = '#v1.';
 const MAX_THINK_LINES = 64;
 const MAX_PASS_KEYS = 16;
+const MAX_RESULTS = ARMS.length * 2 * RANGES.length;
 /** Points per curve and levels of y, tried in this order until the link fits. */
 const FITS = [
   [400, 2047],
@@ -49,6 +50,7 @@ const interval = v.strictObject({ mean: finite, lo: finite, hi: finite });
 const result = v.strictObject({
   arm: v.picklist(ARMS),
   phase: v.picklist(['before', 'after']),
+  range: v.optional(v.picklist(['edge', 'hard'])),
   passAt: v.record(v.pipe(v.string(), v.regex(/^\d{1,6}$/)), interval),
   thinkRate: finite,
   thinkByLine: v.pipe(v.array(finite), v.maxLength(MAX_THINK_LINES)),
@@ -60,7 +62,7 @@ const result = v.strictObject({
 const wire = v.strictObject({
   r: v.unknown(),
   c: v.pipe(v.array(PackedCurveSchema), v.maxLength(MAX_CURVES)),
-  s: v.pipe(v.array(result), v.maxLength(ARMS.length * 2)),
+  s: v.pipe(v.array(result), v.maxLength(MAX_RESULTS)),
 });
 
 /** At most MAX_LINK_CHARACTERS, the leading # included. Results whose numbers are not finite are left out. */
@@ -69,7 +71,7 @@ export async function encodeLink({ recipe, curves, results }: LinkState): Promis
   const s = results
     .map(roundResult)
     .filter((each) => v.is(result, each))
-    .slice(0, ARMS.length * 2);
+    .slice(0, MAX_RESULTS);
   const write = (c: unknown[]) => packHash(JSON.stringify({ r, c, s }));
   let kept = curves.slice(0, MAX_CURVES);
   for (const [points, levels] of FITS) {
@@ -153,6 +155,7 @@ function roundResult(each: ArmResult): ArmResult {
   return {
     arm: each.arm,
     phase: each.phase,
+    ...(each.range ? { range: each.range } : {}),
     passAt,
     thinkRate: round(each.thinkRate),
     thinkByLine: each.thinkByLine.slice(0, MAX_THINK_LINES).map(round),

@@ -1,4 +1,5 @@
-// The recipe against which version 1 links are written: a link carries only the values that differ from it. Frozen for ever, whatever the
+// The recipe against which version 1 links are written: a link carries only the values that differ from it. Frozen for ever (a setting that came
+// later stands here with the value under which recipes mean what they meant before it), whatever the
 // presets of later releases are, because links that are out in the world mean what they meant.
 import type { Recipe } from '../run/recipe.ts';
 
@@ -7,6 +8,7 @@ export const LINK_BASE_V1: Recipe = {
   name: '',
   seed: 1,
   model: 'embedded',
+  base: { steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
   task: { kind: 'recall-lines' },
   arms: ['base', 'ntp', 'ra3'],
   ra3: {
@@ -26,9 +28,13 @@ export const LINK_BASE_V1: Recipe = {
     thinkFloor: 0,
     maxLatentTokens: 1,
     infuse: 4096,
+    infuseBestOf: 1,
+    objective: 'policy-gradient',
+    separate: false,
+    stopBelow: 0,
     m: { steps: 400, batch: 32, lr: 5e-4, weightDecay: 0 },
   },
   ntp: { steps: 400, batch: 32, lr: 5e-4, weightDecay: 0 },
-  rlvr: { preset: 'drgrpo', steps: 100, prompts: 32, group: 8, lr: 1e-4 },
-  evaluate: { prompts: 256, samples: 8 },
+  rlvr: { preset: 'drgrpo', range: 'in', steps: 100, prompts: 32, group: 8, lr: 1e-4 },
+  evaluate: { prompts: 256, samples: 8, ranges: ['in'] },
 };

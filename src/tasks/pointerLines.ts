@@ -1,10 +1,10 @@
 // Pointer lines: a random permutation is shown; each line follows it once (easy) or twice (hard). A thought that holds the middle
 // symbol splits a hard line into two easy ones. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
-import type { Line, LineTask, LineTruth, Program, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, SYMBOLS, traceOf } from './symbolLines.ts';
+import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
+import { checkLines, letter, rangesOf, SYMBOLS, traceOf } from './symbolLines.ts';
 
-const LINES = 6;
+const LINES = { in: 6, edge: 9, hard: 12 };
 const BOS = SYMBOLS;
 const SEP = SYMBOLS + 1;
 const ACT = SYMBOLS + 2;
@@ -40,7 +40,7 @@ function modeOf(program: Program, t: number): number {
   return t === 0 ? program.prompt[START + 1]! : program.lines[t - 1]!.tokens[1]!;
 }
 
-function sampleProgram(rng: Rng, allEasy = false): Program {
+function sampleProgram(rng: Rng, range: Range, allEasy = false): Program {
   const p = shuffled(rng);
   const order = shuffled(rng);
   let x = rng.int(SYMBOLS);
@@ -48,15 +48,22 @@ function sampleProgram(rng: Rng, allEasy = false): Program {
   const prompt = [BOS, ...order.flatMap((k) => [k, p[k]!]), SEP, x, mode];
   const lines: Line[] = [];
   const truth: LineTruth[] = [];
-  for (let t = 0; t < LINES; t++) {
+  for (let t = 0; t < LINES[range]; t++) {
     const hard = mode === HARD;
     const middle = p[x]!;
     x = hard ? p[middle]! : middle;
     if (!allEasy && rng.uniform() < SWITCH_PROBABILITY) mode = mode === HARD ? EASY : HARD;
     lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, false] });
-    truth.push({ kind: hard ? 'hard' : 'easy', useful: hard, latent: hard ? [middle] : null });
+    truth.push({ kind: hard ? 'hard' : 'easy', useful: hard, latent: hard ? [middle] : null, oracle: hard ? [middle] : null });
   }
   return { prompt, lines, truth };
+}
+
+function annotate(rng: Rng, program: Program): (number[] | null)[] {
+  return program.truth.map(({ useful, latent }) => {
+    if (useful && rng.uniform() < GOOD) return latent;
+    return rng.uniform() < RANDOM ? [rng.int(SYMBOLS)] : null;
+  });
 }
 
 export const pointerLines: LineTask = {
@@ -70,9 +77,10 @@ export const pointerLines: LineTask = {
   latent: { kind: 'codebook', act: ACT, think: THINK, contentLo: 0, contentHi: SYMBOLS, maxLatentTokens: 1 },
   symbolLo: 0,
   symbolHi: SYMBOLS,
-  lines: LINES,
+  lines: LINES.in,
   window: 0,
-  maxTokens: PROMPT + 4 * LINES,
+  maxTokens: PROMPT + 4 * LINES.in,
+  ranges: rangesOf(PROMPT, LINES),
   model: {
     hidden_size: 32,
     intermediate_size: 64,
@@ -84,22 +92,18 @@ export const pointerLines: LineTask = {
     rope_theta: 10000,
   },
 
-  samplePrograms: (rng, count) => Array.from({ length: count }, () => sampleProgram(rng)),
+  samplePrograms: (rng, count, range = 'in') => Array.from({ length: count }, () => sampleProgram(rng, range)),
 
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
-      const program = sampleProgram(rng, rng.uniform() < ALL_EASY);
-      const commented = rng.uniform() < COMMENTED;
-      return traceOf(program, (t) => {
-        if (!commented) return null;
-        const { useful, latent } = program.truth[t]!;
-        if (useful && rng.uniform() < GOOD) return latent;
-        return rng.uniform() < RANDOM ? [rng.int(SYMBOLS)] : null;
-      });
+      const program = sampleProgram(rng, 'in', rng.uniform() < ALL_EASY);
+      return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
     }),
 
+  annotate,
+
   verify(program: Program, written: number[][]): Verdict {
-    checkLines('pointer-lines', written.length, LINES);
+    checkLines('pointer-lines', written.length, program.lines.length);
     const p = permutationOf(program);
     let x = program.prompt[START]!;
     const lineOk = written.map((line, t) => {
@@ -112,7 +116,7 @@ export const pointerLines: LineTask = {
   },
 
   render({ program, latents }: Trace): string[] {
-    checkLines('pointer-lines', program.lines.length, LINES);
+    checkLines('pointer-lines', latents.length, program.lines.length);
     const pairs = Array.from({ length: SYMBOLS }, (_, i) => `${letter(program.prompt[1 + 2 * i]!)}: ${letter(program.prompt[2 + 2 * i]!)}`);
     const out = [`p = {${pairs.join(', ')}}; x = ${letter(program.prompt[START]!)}`];
     program.lines.forEach((line, t) => {

@@ -1,10 +1,10 @@
 // Recall lines: a key is shown once, the attention window is short, the latest thought stays visible. Writing the key down once and
 // holding it solves every line; nothing else can. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
-import type { Line, LineTask, LineTruth, Program, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, SYMBOLS, traceOf } from './symbolLines.ts';
+import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
+import { checkLines, letter, rangesOf, SYMBOLS, traceOf } from './symbolLines.ts';
 
-const LINES = 8;
+const LINES = { in: 8, edge: 11, hard: 15 };
 const BOS = SYMBOLS;
 const ACT = SYMBOLS + 1;
 const THINK = SYMBOLS + 2;
@@ -24,21 +24,28 @@ function modeOf(program: Program, t: number): number {
   return t === 0 ? program.prompt[3]! : program.lines[t - 1]!.tokens[1]!;
 }
 
-function sampleProgram(rng: Rng): Program {
+function sampleProgram(rng: Rng, range: Range): Program {
   const key = rng.int(SYMBOLS);
   let x = rng.int(SYMBOLS);
   let mode = PLAIN;
   const prompt = [BOS, key, x, mode];
   const lines: Line[] = [];
   const truth: LineTruth[] = [];
-  for (let t = 0; t < LINES; t++) {
+  for (let t = 0; t < LINES[range]; t++) {
     const recall = mode === RECALL;
     x = recall ? key : (x + 1) % SYMBOLS;
     mode = rng.uniform() < RECALL_PROBABILITY ? RECALL : PLAIN;
     lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, false] });
-    truth.push({ kind: recall ? 'recall' : 'plain', useful: recall, latent: [key] });
+    truth.push({ kind: recall ? 'recall' : 'plain', useful: recall, latent: [key], oracle: t === 0 ? [key] : null });
   }
   return { prompt, lines, truth };
+}
+
+function annotate(rng: Rng, program: Program): (number[] | null)[] {
+  return program.lines.map(() => {
+    if (rng.uniform() < GOOD) return [keyOf(program)];
+    return rng.uniform() < RANDOM ? [rng.int(SYMBOLS)] : null;
+  });
 }
 
 export const recallLines: LineTask = {
@@ -53,10 +60,11 @@ export const recallLines: LineTask = {
   latent: { kind: 'codebook', act: ACT, think: THINK, contentLo: 0, contentHi: SYMBOLS, maxLatentTokens: 1 },
   symbolLo: 0,
   symbolHi: SYMBOLS,
-  lines: LINES,
+  lines: LINES.in,
   // two layers with a window of 5 lose the key after line 1; with 6 they could still relay it to line 2 and 3
   window: 5,
-  maxTokens: PROMPT + 4 * LINES,
+  maxTokens: PROMPT + 4 * LINES.in,
+  ranges: rangesOf(PROMPT, LINES),
   model: {
     hidden_size: 32,
     intermediate_size: 64,
@@ -68,21 +76,18 @@ export const recallLines: LineTask = {
     rope_theta: 10000,
   },
 
-  samplePrograms: (rng, count) => Array.from({ length: count }, () => sampleProgram(rng)),
+  samplePrograms: (rng, count, range = 'in') => Array.from({ length: count }, () => sampleProgram(rng, range)),
 
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
-      const program = sampleProgram(rng);
-      const commented = rng.uniform() < COMMENTED;
-      return traceOf(program, () => {
-        if (!commented) return null;
-        if (rng.uniform() < GOOD) return [keyOf(program)];
-        return rng.uniform() < RANDOM ? [rng.int(SYMBOLS)] : null;
-      });
+      const program = sampleProgram(rng, 'in');
+      return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
     }),
 
+  annotate,
+
   verify(program: Program, written: number[][]): Verdict {
-    checkLines('recall-lines', written.length, LINES);
+    checkLines('recall-lines', written.length, program.lines.length);
     let x = program.prompt[2]!;
     const lineOk = written.map((line, t) => {
       const wanted = modeOf(program, t) === RECALL ? keyOf(program) : (x + 1) % SYMBOLS;
@@ -93,7 +98,7 @@ export const recallLines: LineTask = {
   },
 
   render({ program, latents }: Trace): string[] {
-    checkLines('recall-lines', program.lines.length, LINES);
+    checkLines('recall-lines', latents.length, program.lines.length);
     const out = [`key = "${letter(keyOf(program))}"; x = "${letter(program.prompt[2]!)}"`];
     program.lines.forEach((line, t) => {
       const latent = latents[t];

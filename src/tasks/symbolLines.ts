@@ -1,5 +1,5 @@
 // What the tasks over six printed symbols share: the letters, traces with comments, the check of the number of lines.
-import type { Program, Trace } from './task.ts';
+import type { Program, Range, Trace } from './task.ts';
 
 export const SYMBOLS = 6;
 
@@ -15,4 +15,10 @@ export function traceOf(program: Program, comment: (t: number) => number[] | nul
 
 export function checkLines(task: string, found: number, wanted: number): void {
   if (found !== wanted) throw new RangeError(`${task}: ${found} lines given; the task has ${wanted}. Give one entry per line.`);
+}
+
+/** Sizes by range: the longest sequence is the prompt, then per line a decision, a thought and two tokens. */
+export function rangesOf(prompt: number, lines: Record<Range, number>): Record<Range, { lines: number; maxTokens: number }> {
+  const of = (range: Range) => ({ lines: lines[range], maxTokens: prompt + 4 * lines[range] });
+  return { in: of('in'), edge: of('edge'), hard: of('hard') };
 }

@@ -19,6 +19,8 @@ export interface LineTruth {
   useful: boolean;
   /** The right content of a thought here (token ids), or null when there is none. */
   latent: number[] | null;
+  /** The thought that an oracle writes before this line, null where it goes on with the one it has; segments of the truth begin where it is not null. */
+  oracle: number[] | null;
 }
 
 /** An expert program without thoughts. */
@@ -47,6 +49,13 @@ export type LatentForm =
   | { kind: 'codebook'; act: number; think: number; contentLo: number; contentHi: number; maxLatentTokens: 1 }
   | { kind: 'text'; think: number; contentEnd: number; maxLatentTokens: number };
 
+/** Programs as long as those trained on, a little longer, and much longer. */
+export const RANGES = ['in', 'edge', 'hard'] as const;
+export type Range = (typeof RANGES)[number];
+
+export const BUILTIN_KINDS = ['recall-lines', 'pointer-lines'] as const;
+export type BuiltinKind = (typeof BUILTIN_KINDS)[number];
+
 export interface Verdict {
   /** 0 or 1 for the tasks here. */
   reward: number;
@@ -67,7 +76,7 @@ export interface TinyModelShape {
 
 /** A built-in task: a generator of programs with ground truth and an exact verifier. */
 export interface LineTask {
-  id: 'recall-lines' | 'pointer-lines';
+  id: BuiltinKind;
   title: string;
   /** One paragraph for the page: what it is and what one will see. */
   about: string;
@@ -77,14 +86,19 @@ export interface LineTask {
   /** Ids [symbolLo, symbolHi) are the ones that sampled line tokens may take. */
   symbolLo: number;
   symbolHi: number;
+  /** Lines of a program of range 'in'. */
   lines: number;
   /** Attention window in tokens (a position sees itself and window-1 before it, plus the current thought's content); 0 = all. */
   window: number;
-  /** Longest possible sequence: prompt + every line with a thought. */
+  /** Longest possible sequence of range 'in': prompt + every line with a thought. */
   maxTokens: number;
+  /** The same two by range. */
+  ranges: Record<Range, { lines: number; maxTokens: number }>;
   model: TinyModelShape;
-  /** Expert programs (no thoughts). */
-  samplePrograms(rng: Rng, count: number): Program[];
+  /** Expert programs (no thoughts); of range 'in' when it is left out. */
+  samplePrograms(rng: Rng, count: number, range?: Range): Program[];
+  /** Comments of an outside annotator on a program: some useful, some random, as in the pre-training corpus' commented documents. */
+  annotate(rng: Rng, program: Program): (number[] | null)[];
   /** The base model's training corpus: as samplePrograms, some with comments, some of those useful. */
   samplePretraining(rng: Rng, count: number): Trace[];
   /** Judges what a rollout wrote: written[t] are the tokens of line t as they stand in the rollout. */

@@ -25,7 +25,17 @@ interface ChartProps {
 /** Steps are whole: so are the numbers on their axis. */
 const STEP_INCREMENTS = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((power) => [power, 2 * power, 5 * power]);
 
-const DASH: Record<Line['tone'], number[]> = { ra3: [], ntp: [8, 4], base: [2, 3], second: [8, 4], third: [2, 3] };
+const DASH: Record<Line['tone'], number[]> = {
+  ra3: [],
+  ntp: [8, 4],
+  base: [2, 3],
+  'ntp-compute': [8, 2, 2, 2],
+  oracle: [4, 2],
+  shuffled: [1, 3],
+  comments: [10, 4],
+  second: [8, 4],
+  third: [2, 3],
+};
 
 export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);

@@ -39,7 +39,7 @@ const TEXT: Recipe = {
   arms: ['base', 'ntp'],
   ntp: { ...FAST, steps: 10 },
   rlvr: { ...START.rlvr, steps: 0 },
-  evaluate: { prompts: 4, samples: 1 },
+  evaluate: { prompts: 4, samples: 1, ranges: ['in'] },
 };
 
 /** Every stage that a dropped dataset has, a few steps of each. */
@@ -66,7 +66,7 @@ const CODE: Recipe = {
     m: { ...FAST, steps: 4, batch: 2 },
   },
   rlvr: { ...START.rlvr, steps: 0 },
-  evaluate: { prompts: 4, samples: 1 },
+  evaluate: { prompts: 4, samples: 1, ranges: ['in'] },
 };
 
 const resultsOf = (log: RunEvent[]): ArmResult[] => log.flatMap((e) => (e.type === 'end' ? e.summary.results : []));

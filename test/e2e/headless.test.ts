@@ -16,7 +16,7 @@ const TINY: Recipe = {
   arms: ['ra3'],
   ra3: { ...QUICK.ra3, emIterations: 1, eSteps: 1, programs: 4, group: 4, infuse: 16, m: { ...QUICK.ra3.m, steps: 2, batch: 8 } },
   rlvr: { ...QUICK.rlvr, steps: 1, prompts: 4, group: 4 },
-  evaluate: { prompts: 8, samples: 2 },
+  evaluate: { prompts: 8, samples: 2, ranges: ['in'] },
 };
 
 let dir: string;

@@ -40,7 +40,7 @@ function recipe(): Recipe {
   });
   made.ntp = { ...made.ra3.m };
   made.rlvr = { ...made.rlvr, steps: 3, prompts: 2, group: 4 };
-  made.evaluate = { prompts: 4, samples: 8 };
+  made.evaluate = { prompts: 4, samples: 8, ranges: ['in'] };
   return made;
 }
 

@@ -16,7 +16,7 @@ export async function tinyRun(gpu: GpuContext): Promise<{ outcome: RunOutcome; e
   Object.assign(recipe.ra3, { emIterations: 1, eSteps: 2, programs: 2, group: 4, infuse: 8, m });
   recipe.ntp = { ...m };
   recipe.rlvr = { ...recipe.rlvr, steps: 2, prompts: 2, group: 4 };
-  recipe.evaluate = { prompts: 2, samples: 8 };
+  recipe.evaluate = { prompts: 2, samples: 8, ranges: ['in'] };
   const architecture = llamaArchitecture({ ...TINY, vocabulary: builtinTask('recall-lines').tokens.length });
   const events: RunEvent[] = [];
   const outcome = await runRecipe({

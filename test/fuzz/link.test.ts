@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../src/run/events.ts';
-import { ARMS, type Recipe } from '../../src/run/recipe.ts';
+import { ARMS, BUILTIN_KINDS, RANGES, type Recipe } from '../../src/run/recipe.ts';
 import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
 
@@ -12,7 +12,8 @@ const whole = (min: number, max: number) => fc.integer({ min, max });
 const text = (maxLength: number) => fc.string({ unit: 'grapheme', maxLength }).filter((s) => s.length <= maxLength);
 const supervised = fc.record({ steps: whole(0, 1e6), batch: whole(1, 4096), lr: real(0, 1), weightDecay: real(0, 1) });
 const task = fc.oneof(
-  fc.record({ kind: fc.constantFrom('recall-lines' as const, 'pointer-lines' as const) }),
+  fc.record({ kind: fc.constantFrom(...BUILTIN_KINDS) }),
+  fc.record({ kind: fc.constantFrom(...BUILTIN_KINDS), window: whole(1, 64) }),
   fc.record({
     kind: fc.constant('code' as const),
     promptField: text(200),
@@ -33,9 +34,17 @@ const recipe: fc.Arbitrary<Recipe> = fc.record({
   version: fc.constant(1 as const),
   name: text(120),
   seed: whole(0, 0xffffffff),
-  model: fc.constantFrom('embedded' as const, 'dropped' as const),
+  model: fc.constantFrom('embedded' as const, 'fresh' as const, 'dropped' as const),
+  base: fc.record({
+    steps: whole(0, 1e6),
+    batch: whole(1, 4096),
+    lr: real(0, 1),
+    weightDecay: real(0, 1),
+    matrixStd: real(0, 10),
+    embeddingStd: real(0, 10),
+  }),
   task,
-  arms: fc.array(fc.constantFrom(...ARMS), { minLength: 1, maxLength: 3 }),
+  arms: fc.array(fc.constantFrom(...ARMS), { minLength: 1, maxLength: ARMS.length }),
   ra3: fc.record({
     emIterations: whole(0, 20),
     eSteps: whole(0, 1e5),
@@ -53,17 +62,26 @@ const recipe: fc.Arbitrary<Recipe> = fc.record({
     thinkFloor: real(0, 0.9),
     maxLatentTokens: whole(1, 64),
     infuse: whole(1, 1e6),
+    infuseBestOf: whole(1, 64),
+    objective: fc.constantFrom('policy-gradient' as const, 'importance-weighted' as const),
+    separate: fc.boolean(),
+    stopBelow: real(0, 100),
     m: supervised,
   }),
   ntp: supervised,
   rlvr: fc.record({
     preset: fc.constant('drgrpo' as const),
+    range: fc.constantFrom(...RANGES),
     steps: whole(0, 1e5),
     prompts: whole(1, 1024),
     group: whole(1, 128),
     lr: real(0, 1),
   }),
-  evaluate: fc.record({ prompts: whole(1, 16384), samples: whole(1, 512) }),
+  evaluate: fc.record({
+    prompts: whole(1, 16384),
+    samples: whole(1, 512),
+    ranges: fc.array(fc.constantFrom(...RANGES), { minLength: 1, maxLength: 3 }),
+  }),
 });
 const interval = fc.record({ mean: real(0, 1), lo: real(0, 1), hi: real(0, 1) });
 const result: fc.Arbitrary<ArmResult> = fc.record({

@@ -186,7 +186,7 @@ function smallRecipe(change: (recipe: Recipe) => void): Recipe {
   });
   recipe.ntp = { ...recipe.ra3.m };
   recipe.rlvr = { ...recipe.rlvr, steps: 2, prompts: 2, group: 4 };
-  recipe.evaluate = { prompts: 4, samples: 8 };
+  recipe.evaluate = { prompts: 4, samples: 8, ranges: ['in'] };
   change(recipe);
   return recipe;
 }

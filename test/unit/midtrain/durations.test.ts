@@ -50,7 +50,7 @@ describe('geometricPrior', () => {
 });
 
 describe('thinkRates', () => {
-  const line = (kind: string, useful: boolean, latent: number[] | null) => ({ kind, useful, latent });
+  const line = (kind: string, useful: boolean, latent: number[] | null) => ({ kind, useful, latent, oracle: null });
   const truth = [line('plain', false, [3]), line('recall', true, [3]), line('recall', true, [3])];
   it('counts by line and kind, precision, recall, and what is held', () => {
     const r = thinkRates([
