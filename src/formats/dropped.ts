@@ -11,6 +11,7 @@ import { readGgufTokenizer } from './ggufTokenizer.ts';
 import { decodeUtf8, isObject, parseJson } from './json.ts';
 import { namesRows, readRows, type RowsFile } from './jsonl.ts';
 import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
+import { recogniseProblems } from './problemShape.ts';
 import type { RecognisedFiles } from './recognised.ts';
 import { checkIndex, joinShards, readSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { checkTokenizerFits, loadTokenizer, type Tokenizer } from './tokenizer.ts';
@@ -288,6 +289,7 @@ function describeDataset(dataset: RowsFile & { name: string }): NonNullable<Reco
     badRows: dataset.badRows.length,
     fields: listFields(dataset.rows),
     mapping: guessMapping(dataset.rows),
+    problems: recogniseProblems(dataset.rows),
     preview: dataset.kind === 'text' ? [{ text: dataset.text.slice(0, 200) }] : previewRows(dataset.rows),
   };
 }

@@ -1,7 +1,9 @@
 // Rows of a dataset file: JSONL, a JSON array, plain text, each also gzipped. Read as a stream: a gzip bomb stops at its cap and a line of
 // any length costs no more than one read. Rows have no prototype, so a key `__proto__` is data.
+// Rows are as JSON.parse gives them, or exact (formats/exactJson.ts): then no digit of a number is lost. Python's bare NaN and Infinity are read too.
 // Refuses (FormatError) binary data, text that is not UTF-8, more than 5 % bad rows, and files over the limits below.
 import { type ByteSource, fromBytes } from './byteSource.ts';
+import { type ExactJson, JsonNumber, parseExactJson, toPlain } from './exactJson.ts';
 import { FormatError, quote, showBytes } from './formatError.ts';
 import { isObject, parseJson, withoutPrototypes } from './json.ts';
 import { concatenate, type Line, splitLines } from './lines.ts';
@@ -16,6 +18,17 @@ export type RowsFile =
   | { kind: 'jsonl'; rows: Record<string, unknown>[]; badRows: BadRow[] }
   | { kind: 'text'; rows: []; badRows: []; text: string };
 
+/** A row whose values are exact. */
+export type ExactRow = Record<string, ExactJson>;
+
+export interface ExactRows {
+  rows: ExactRow[];
+  badRows: BadRow[];
+}
+
+/** How the text of a row or of an array of rows becomes values. */
+type Parse = (text: string, what: string) => unknown;
+
 const MAX_LINE = 16_000_000;
 const MAX_WHOLE = 256_000_000;
 const MAX_ROWS = 1_000_000;
@@ -29,7 +42,45 @@ const LONG_LINE_SAMPLE = 4096;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** @param name for messages and its extension; only needed with bytes. Throws FormatError. */
-export async function readRows(data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
+export function readRows(data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
+  return readWith(parsePlain, data, name);
+}
+
+/** As readRows, with exact values; refuses plain text. */
+export async function readExactRows(data: ByteSource | Uint8Array, name?: string): Promise<ExactRows> {
+  const file = await readWith(parseExact, data, name);
+  if (file.kind === 'text') {
+    const shown = quote(name ?? (data instanceof Uint8Array ? 'data' : data.name));
+    throw new FormatError(`${shown} is plain text and not rows. Give one JSON object per line, or an array of objects.`);
+  }
+  return file as ExactRows;
+}
+
+/** NaN and Infinity, which Python writes, are no JSON: what holds them is read by the exact reader. */
+function parsePlain(text: string, what: string): unknown {
+  try {
+    return withoutPrototypes(parseJson(text, what));
+  } catch (error) {
+    if (!(error instanceof FormatError) || !/NaN|Infinity/.test(text)) throw error;
+    return toPlain(parseExactJson(text, what));
+  }
+}
+
+/** Objects at the top of a value, or of the items of an array, as records; those inside stay maps, whose keys keep their order. */
+function parseExact(text: string, what: string): unknown {
+  const value = parseExactJson(text, what);
+  return Array.isArray(value) ? value.map(asRow) : asRow(value);
+}
+
+function asRow(value: ExactJson): unknown {
+  if (value instanceof JsonNumber) return value.value;
+  if (!(value instanceof Map)) return value;
+  const row: ExactRow = Object.create(null);
+  for (const [key, item] of value) row[key] = item;
+  return row;
+}
+
+async function readWith(parse: Parse, data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
   const source = data instanceof Uint8Array ? fromBytes(name ?? 'data', data) : data;
   const file = name ?? source.name;
   if (source.size === 0) throw new FormatError(`${quote(file)} is empty.`);
@@ -37,9 +88,9 @@ export async function readRows(data: ByteSource | Uint8Array, name?: string): Pr
   const start = await readFirstLine(chunks, file);
   const rest = joinChunks(start.bytes, chunks);
   const form = guessForm(start.bytes, start.lineBytes, file);
-  if (form === 'rows') return readLines(rest, file);
+  if (form === 'rows') return readLines(parse, rest, file);
   const text = await readText(rest, file);
-  return form === 'array' ? readArray(text, file) : { kind: 'text', rows: [], badRows: [], text };
+  return form === 'array' ? readArray(parse, text, file) : { kind: 'text', rows: [], badRows: [], text };
 }
 
 /** True where the name says rows rather than text. */
@@ -64,17 +115,17 @@ function guessForm(head: Uint8Array, lineBytes: number, file: string): 'rows' | 
 
 function isRow(line: string): boolean {
   try {
-    return isObject(parseJson(line, 'the line'));
+    return isObject(parsePlain(line, 'the line'));
   } catch {
     return false;
   }
 }
 
-async function readLines(chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
+async function readLines(parse: Parse, chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
   const rows: Record<string, unknown>[] = [];
   const badRows: BadRow[] = [];
   for await (const line of splitLines(chunks, MAX_LINE)) {
-    const message = takeLine(line, rows);
+    const message = takeLine(parse, line, rows);
     if (message !== null) badRows.push({ line: line.number, message });
     if (rows.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
     if (badRows.length > (MAX_ROWS * MAX_BAD_SHARE) / (1 - MAX_BAD_SHARE)) break;
@@ -83,7 +134,7 @@ async function readLines(chunks: AsyncIterable<Uint8Array>, file: string): Promi
 }
 
 /** Appends the line's row, if any; returns what is wrong with it. */
-function takeLine(line: Line, rows: Record<string, unknown>[]): string | null {
+function takeLine(parse: Parse, line: Line, rows: Record<string, unknown>[]): string | null {
   if (line.bytes === null) return `longer than ${showBytes(MAX_LINE)}`;
   let text: string;
   try {
@@ -93,7 +144,7 @@ function takeLine(line: Line, rows: Record<string, unknown>[]): string | null {
   }
   if (text === '') return null;
   try {
-    return takeRow(parseJson(text, 'the line'), rows);
+    return takeRow(parse(text, 'the line'), rows);
   } catch (error) {
     if (error instanceof FormatError) return error.message;
     throw error;
@@ -102,12 +153,12 @@ function takeLine(line: Line, rows: Record<string, unknown>[]): string | null {
 
 function takeRow(value: unknown, rows: Record<string, unknown>[]): string | null {
   if (!isObject(value)) return 'not a JSON object';
-  rows.push(withoutPrototypes(value) as Record<string, unknown>);
+  rows.push(value);
   return null;
 }
 
-function readArray(text: string, file: string): RowsFile {
-  const values = parseJson(text, quote(file));
+function readArray(parse: Parse, text: string, file: string): RowsFile {
+  const values = parse(text, quote(file));
   if (!Array.isArray(values)) throw new FormatError(`${quote(file)} does not hold an array of objects.`);
   if (values.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
   const rows: Record<string, unknown>[] = [];

@@ -1,5 +1,42 @@
 // What dropped files turned out to be, said before anything runs. All text is untrusted: show it as text.
 
+/** The published shapes of Python problems; "mapped" is any other file with asserts in a field. */
+export type SuiteShape =
+  | 'humaneval'
+  | 'humaneval-plus'
+  | 'mbpp'
+  | 'mbpp-sanitized'
+  | 'mbpp-plus'
+  | 'livecodebench'
+  | 'codeforces'
+  | 'apps'
+  | 'taco'
+  | 'acecode'
+  | 'mapped';
+
+/** Which fields of a row hold what, for files of no published shape. */
+export interface ProblemMapping {
+  prompt: string;
+  solution: string | null;
+  /** A list of assert statements, or one text of them. */
+  tests: string;
+  /** Python that runs before the tests. */
+  setup: string | null;
+  /** The function's name; without it, the first name that a test calls. */
+  entryPoint: string | null;
+}
+
+export interface RecognisedProblems {
+  shape: SuiteShape;
+  /** As people call it: "HumanEval+". */
+  name: string;
+  /** Rows that have tests, and how many tests they have together; private tests that are packed count by rows alone. */
+  rows: number;
+  tests: number;
+  /** For the shape "mapped". */
+  mapping: ProblemMapping | null;
+}
+
 export interface RecognisedFiles {
   model: null | {
     name: string;
@@ -19,6 +56,8 @@ export interface RecognisedFiles {
     fields: string[];
     /** Guessed mapping for code rows; null where nothing fits. */
     mapping: { prompt: string; solution: string } | null;
+    /** Rows that are Python problems with tests; null where they are none. */
+    problems: RecognisedProblems | null;
     /** First rows, each field cut to 200 characters. */
     preview: Record<string, string>[];
   };

@@ -113,6 +113,11 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
               {count(dataset.rows)} rows{dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}; fields{' '}
               {dataset.fields.join(', ') || 'none'}
             </span>
+            {dataset.problems ? (
+              <span className="detail">
+                {dataset.problems.name}: {count(dataset.problems.rows)} problems with {count(dataset.problems.tests)} tests
+              </span>
+            ) : null}
             {mapping && dataset.fields.length > 0 ? <Mapping dataset={dataset} mapping={mapping} /> : null}
           </dd>
         </dl>

@@ -7,7 +7,7 @@ import { parseConfig, writeConfig } from '../../src/formats/config.ts';
 import { recognise } from '../../src/formats/dropped.ts';
 import { blocksOf, FAMILIES } from '../../src/formats/families.ts';
 import { FormatError } from '../../src/formats/formatError.ts';
-import { readRows } from '../../src/formats/jsonl.ts';
+import { readExactRows, readRows } from '../../src/formats/jsonl.ts';
 import { collect } from '../../src/formats/outputFile.ts';
 import { readPeft } from '../../src/formats/peft.ts';
 import { checkIndex, readSafetensors } from '../../src/formats/safetensors.ts';
@@ -149,6 +149,7 @@ const READERS: Record<string, { valid: Uint8Array; read: (bytes: Uint8Array) => 
   },
   jsonl: { valid: ROWS, read: (bytes) => readRows(bytes, 'rows.jsonl') },
   'gzipped jsonl': { valid: gzipSync(ROWS), read: (bytes) => readRows(bytes, 'rows.jsonl.gz') },
+  'exact rows': { valid: ROWS, read: (bytes) => readExactRows(bytes, 'rows.jsonl') },
   array: { valid: encoder.encode('[{"a":1},{"a":2}]'), read: (bytes) => readRows(bytes, 'rows.json') },
   text: { valid: encoder.encode('Once upon a time\n'), read: (bytes) => readRows(bytes, 'story.txt') },
   zip: {

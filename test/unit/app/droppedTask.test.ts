@@ -21,6 +21,7 @@ const rows = {
   badRows: 0,
   fields: ['task_id', 'prompt', 'canonical_solution'],
   preview: [],
+  problems: null,
 };
 const code: Recognised = {
   model,

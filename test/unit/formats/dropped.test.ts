@@ -243,18 +243,32 @@ test('rows with text but no pair of fields get no mapping', async () => {
   expect((await drop({ 'a.jsonl': '{"prompt":1,"code":"x"}\n' })).recognised.dataset!.mapping).toBeNull();
 });
 
+test('rows with asserts are Python problems, whatever their fields are called', async () => {
+  const { problems } = (
+    await drop({ 'a.jsonl': '{"question":"q","answer":"def f(): return 1","unit_tests":["assert f() == 1","assert f()"]}\n' })
+  ).recognised.dataset!;
+  expect(problems).toEqual({
+    shape: 'mapped',
+    name: 'Python problems',
+    rows: 1,
+    tests: 2,
+    mapping: { prompt: 'question', solution: 'answer', tests: 'unit_tests', setup: null, entryPoint: null },
+  });
+  expect((await drop({ 'a.jsonl': '{"prompt":"x","code":"y"}\n' })).recognised.dataset!.problems).toBeNull();
+});
+
 test.skipIf(!hasBenchmarks)('HumanEval and MBPP are recognised as they are published', async () => {
-  const expected: Record<string, [number, string, string]> = {
-    'HumanEval.jsonl.gz': [164, 'prompt', 'canonical_solution'],
-    'HumanEvalPlus-Mini.jsonl.gz': [164, 'prompt', 'canonical_solution'],
-    'MbppPlus-NoExtreme.jsonl.gz': [377, 'prompt', 'canonical_solution'],
-    'mbpp.jsonl.gz': [974, 'text', 'code'],
-    'sanitized-mbpp.json.gz': [427, 'prompt', 'code'],
+  const expected: Record<string, [number, string, string, string]> = {
+    'HumanEval.jsonl.gz': [164, 'prompt', 'canonical_solution', 'HumanEval'],
+    'HumanEvalPlus-Mini.jsonl.gz': [164, 'prompt', 'canonical_solution', 'HumanEval+'],
+    'MbppPlus-NoExtreme.jsonl.gz': [378, 'prompt', 'canonical_solution', 'MBPP+'],
+    'mbpp.jsonl.gz': [974, 'text', 'code', 'MBPP'],
+    'sanitized-mbpp.json.gz': [427, 'prompt', 'code', 'sanitized MBPP'],
   };
-  for (const [name, [rows, prompt, solution]] of Object.entries(expected)) {
+  for (const [name, [rows, prompt, solution, suite]] of Object.entries(expected)) {
     const { dataset, problems } = (await drop({ [name]: benchmarkFile(name) })).recognised;
     expect(problems).toEqual([]);
-    expect(dataset).toMatchObject({ name, kind: 'jsonl', rows, mapping: { prompt, solution } });
+    expect(dataset).toMatchObject({ name, kind: 'jsonl', rows, mapping: { prompt, solution }, problems: { name: suite, rows } });
   }
 });
 

@@ -3,7 +3,8 @@ import { gzipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import type { ByteSource } from '../../../src/formats/byteSource.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
-import { readRows } from '../../../src/formats/jsonl.ts';
+import { writeExactJson } from '../../../src/formats/exactJson.ts';
+import { readExactRows, readRows } from '../../../src/formats/jsonl.ts';
 import { benchmarkFile, hasBenchmarks } from './publicFiles.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -36,7 +37,7 @@ test('gzip, arrays and text are recognised by content', async () => {
 
 test('R14 three per cent of bad rows are counted and listed, more than five are refused', async () => {
   const lines = Array.from({ length: 97 }, (_, i) => `{"i":${i}}`);
-  const mixed = [...lines.slice(0, 50), 'not json', '[1]', '{"a":Infinity}', ...lines.slice(50)];
+  const mixed = [...lines.slice(0, 50), 'not json', '[1]', '{"a":Infinite}', ...lines.slice(50)];
   const file = await readRows(bytesOf(mixed.join('\n')), 'rows.jsonl');
   expect(file.rows).toHaveLength(97);
   expect(file.badRows.map((bad) => bad.line)).toEqual([51, 52, 53]);
@@ -107,11 +108,21 @@ test('R05 rows have no prototype, so a key __proto__ is data', async () => {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
+test('what Python writes bare is read, and exact rows keep every digit', async () => {
+  const bytes = bytesOf('{"a":[Infinity,NaN],"b":12345678901234567890}\n{"a":{"x":1.0}}\n');
+  const { rows } = await readRows(bytes, 'rows.jsonl');
+  expect(rows[0]).toMatchObject({ a: [Infinity, NaN], b: 12345678901234567000 });
+  const exact = await readExactRows(bytes, 'rows.jsonl');
+  expect(exact.rows.map((row) => writeExactJson(row.a!))).toEqual(['[Infinity, NaN]', '{"x": 1.0}']);
+  expect(writeExactJson(exact.rows[0]!.b!)).toBe('12345678901234567890');
+  expect((await readExactRows(bytesOf('[{"a":1},7]'), 'rows.json').catch((e: Error) => e.message)) as string).toContain('1 of 2 rows');
+});
+
 test.skipIf(!hasBenchmarks)('public benchmark files are read as published', async () => {
   const counts: Record<string, [number, number]> = {
     'HumanEval.jsonl.gz': [164, 0],
     'HumanEvalPlus-Mini.jsonl.gz': [164, 0],
-    'MbppPlus-NoExtreme.jsonl.gz': [377, 1],
+    'MbppPlus-NoExtreme.jsonl.gz': [378, 0],
     'mbpp.jsonl.gz': [974, 0],
     'sanitized-mbpp.json.gz': [427, 0],
   };

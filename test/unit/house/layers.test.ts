@@ -8,7 +8,8 @@ const LAYERS: Record<string, string[]> = {
   gpu: [],
   formats: [],
   tasks: ['formats'],
-  verify: ['tasks'],
+  // Verifiers compare with values as the files gave them.
+  verify: ['tasks', 'formats'],
   engine: ['gpu'],
   model: ['engine', 'gpu', 'formats'],
   midtrain: ['model', 'engine', 'gpu', 'tasks', 'verify'],
