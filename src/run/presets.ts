@@ -53,9 +53,25 @@ const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
       prompts: 256,
     },
   },
+  'macro-lists': {
+    quick: {
+      ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.05, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+      rlvrSteps: 60,
+      prompts: 128,
+    },
+    full: {
+      ra3: { eSteps: 80, programs: 24, lr: 4e-4, c: 0.05, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
+      rlvrSteps: 120,
+      prompts: 256,
+    },
+  },
 };
 
-export const TASK_TITLE: Record<BuiltinKind, string> = { 'recall-lines': 'Recall lines', 'pointer-lines': 'Pointer lines' };
+export const TASK_TITLE: Record<BuiltinKind, string> = {
+  'recall-lines': 'Recall lines',
+  'pointer-lines': 'Pointer lines',
+  'macro-lists': 'Macro lists',
+};
 
 export function presetRecipe(task: BuiltinKind, preset: 'quick' | 'full'): Recipe {
   const { ra3, rlvrSteps, prompts } = SIZES[task][preset];
@@ -80,4 +96,5 @@ export function presetRecipe(task: BuiltinKind, preset: 'quick' | 'full'): Recip
 export const BASE_TRAINING: Record<BuiltinKind, Recipe['base'] & { seed: number }> = {
   'recall-lines': { seed: 1, steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
   'pointer-lines': { seed: 3, steps: 3000, batch: 128, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
+  'macro-lists': { seed: 1, steps: 3000, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
 };

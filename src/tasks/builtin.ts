@@ -1,9 +1,10 @@
 // The built-in tasks by id. Refuses ids that it does not know, naming those it does.
+import { macroLists } from './macroLists.ts';
 import { pointerLines } from './pointerLines.ts';
 import { recallLines } from './recallLines.ts';
 import type { LineTask } from './task.ts';
 
-export const BUILTIN_TASKS: readonly LineTask[] = [recallLines, pointerLines];
+export const BUILTIN_TASKS: readonly LineTask[] = [recallLines, pointerLines, macroLists];
 
 /** Throws RangeError for an unknown id. */
 export function builtinTask(id: string): LineTask {

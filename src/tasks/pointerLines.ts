@@ -80,7 +80,7 @@ export const pointerLines: LineTask = {
   lines: LINES.in,
   window: 0,
   maxTokens: PROMPT + 4 * LINES.in,
-  ranges: rangesOf(PROMPT, LINES),
+  ranges: rangesOf(PROMPT, LINES, 2),
   model: {
     hidden_size: 32,
     intermediate_size: 64,

@@ -64,7 +64,7 @@ export const recallLines: LineTask = {
   // two layers with a window of 5 lose the key after line 1; with 6 they could still relay it to line 2 and 3
   window: 5,
   maxTokens: PROMPT + 4 * LINES.in,
-  ranges: rangesOf(PROMPT, LINES),
+  ranges: rangesOf(PROMPT, LINES, 2),
   model: {
     hidden_size: 32,
     intermediate_size: 64,

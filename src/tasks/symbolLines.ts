@@ -17,8 +17,12 @@ export function checkLines(task: string, found: number, wanted: number): void {
   if (found !== wanted) throw new RangeError(`${task}: ${found} lines given; the task has ${wanted}. Give one entry per line.`);
 }
 
-/** Sizes by range: the longest sequence is the prompt, then per line a decision, a thought and two tokens. */
-export function rangesOf(prompt: number, lines: Record<Range, number>): Record<Range, { lines: number; maxTokens: number }> {
-  const of = (range: Range) => ({ lines: lines[range], maxTokens: prompt + 4 * lines[range] });
+/** Sizes by range: the longest sequence is the prompt, then per line a decision, a thought and the line's own tokens. */
+export function rangesOf(
+  prompt: number,
+  lines: Record<Range, number>,
+  ownTokens: number,
+): Record<Range, { lines: number; maxTokens: number }> {
+  const of = (range: Range) => ({ lines: lines[range], maxTokens: prompt + (2 + ownTokens) * lines[range] });
   return { in: of('in'), edge: of('edge'), hard: of('hard') };
 }

@@ -53,7 +53,7 @@ export type LatentForm =
 export const RANGES = ['in', 'edge', 'hard'] as const;
 export type Range = (typeof RANGES)[number];
 
-export const BUILTIN_KINDS = ['recall-lines', 'pointer-lines'] as const;
+export const BUILTIN_KINDS = ['recall-lines', 'pointer-lines', 'macro-lists'] as const;
 export type BuiltinKind = (typeof BUILTIN_KINDS)[number];
 
 export interface Verdict {

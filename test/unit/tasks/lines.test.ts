@@ -1,6 +1,7 @@
-// The two built-in tasks: truth, verifier, rates of the pre-training corpus, printing.
+// The built-in tasks: truth, verifier, rates of the pre-training corpus, printing.
 import { describe, expect, it } from 'vitest';
 import { BUILTIN_TASKS, builtinTask } from '../../../src/tasks/builtin.ts';
+import { type Program, RANGES } from '../../../src/tasks/task.ts';
 import { makeRng } from '../../../src/tasks/rng.ts';
 
 const written = (program: { lines: { tokens: number[] }[] }) => program.lines.map((l) => [...l.tokens]);
@@ -23,6 +24,57 @@ describe.each(BUILTIN_TASKS.map((task) => [task.id, task] as const))('%s', (_, t
   it('accepts every expert program', () => {
     for (const p of programs) expect(task.verify(p, written(p))).toEqual({ reward: 1, lineOk: p.lines.map(() => true) });
   });
+  it('has longer programs for the ranges beyond the trained one, within the positions of its model', () => {
+    for (const range of RANGES) {
+      const [p] = task.samplePrograms(makeRng(3, 0), 1, range);
+      expect(p!.lines).toHaveLength(task.ranges[range].lines);
+      expect(p!.prompt.length + p!.lines.reduce((s, l) => s + l.tokens.length + 2, 0)).toBe(task.ranges[range].maxTokens);
+      expect(task.verify(p!, written(p!)).reward).toBe(1);
+      expect(task.ranges[range].maxTokens).toBeLessThanOrEqual(task.model.max_position_embeddings);
+    }
+    expect(task.ranges.in).toEqual({ lines: task.lines, maxTokens: task.maxTokens });
+  });
+  it('knows where an oracle thinks: a right thought of its own codes, at every useful line at the latest', () => {
+    const { latent } = task;
+    if (latent.kind !== 'codebook') throw new Error('These tasks have codebooks.');
+    for (const p of programs) {
+      let held: number[] | null = null;
+      for (const line of p.truth) {
+        if (line.oracle) {
+          held = line.oracle;
+          expect(line.oracle).toEqual(line.latent);
+          expect(held[0]! >= latent.contentLo && held[0]! < latent.contentHi).toBe(true);
+        }
+        if (line.useful) expect(held).toEqual(line.latent);
+      }
+    }
+  });
+  it('has an annotator whose comments are sometimes right and sometimes not', () => {
+    const rng = makeRng(4, 0);
+    const comments = programs.flatMap((p) => task.annotate(rng, p).map((own, t) => ({ own, truth: p.truth[t]!.latent })));
+    const made = comments.filter(({ own }) => own !== null);
+    const right = made.filter(({ own, truth }) => own!.join() === truth?.join());
+    expect(made.length).toBeGreaterThan(0.05 * comments.length);
+    expect(right.length).toBeGreaterThan(0.4 * made.length);
+    expect(right.length).toBeLessThan(made.length);
+  });
+  it('prints one string per line, thoughts as comments of their own', () => {
+    const { latent } = task;
+    const code = latent.kind === 'codebook' ? latent.contentLo + 4 : 0;
+    const trace = { program: programs[0]!, latents: programs[0]!.lines.map((_line, t) => (t === 1 ? [code] : null)) };
+    const text = task.render(trace);
+    expect(text).toHaveLength(1 + task.lines + 1);
+    expect(text.filter((s) => s.startsWith('#'))).toEqual([text[2]]);
+    expect(text[2]).toMatch(/ e$/i);
+  });
+});
+
+/** Tasks whose lines write one of six letters, judged line by line. */
+const LETTER_TASKS = BUILTIN_TASKS.filter((task) => task.id !== 'macro-lists');
+
+describe.each(LETTER_TASKS.map((task) => [task.id, task] as const))('%s', (_, task) => {
+  const programs = task.samplePrograms(makeRng(1, 0), 400);
+
   it('fails the line that is wrong, and judges the next by what was written', () => {
     for (const p of programs.slice(0, 50)) {
       const w = written(p);
@@ -55,13 +107,6 @@ describe.each(BUILTIN_TASKS.map((task) => [task.id, task] as const))('%s', (_, t
         .lineOk.every((ok) => !ok),
     ).toBe(true);
     expect(() => task.verify(p, [])).toThrow(/0 lines given/);
-  });
-  it('prints one string per line, thoughts as comments of their own', () => {
-    const trace = { program: programs[0]!, latents: programs[0]!.lines.map((_line, t) => (t === 1 ? [4] : null)) };
-    const text = task.render(trace);
-    expect(text).toHaveLength(1 + task.lines + 1);
-    expect(text.filter((s) => s.startsWith('#'))).toEqual([text[2]]);
-    expect(text[2]).toMatch(/ e$/);
   });
 });
 
@@ -113,8 +158,44 @@ describe('pointer lines', () => {
   });
 });
 
+describe('macro lists', () => {
+  const task = builtinTask('macro-lists');
+  const [program] = task.samplePrograms(makeRng(6, 0), 1) as [Program];
+  it('shows what its program does', () => {
+    const does: Record<string, (x: number[]) => number[]> = {
+      reverse: ([a, b, c, d, e]) => [e!, d!, c!, b!, a!],
+      sort: (x) => x.toSorted(),
+      rotate: ([a, b, c, d, e]) => [b!, c!, d!, e!, a!],
+      increment: (x) => x.map((d) => (d === 9 ? 0 : d + 1)),
+      double: (x) => x.map((d) => (d + d) % 10),
+      negate: (x) => x.map((d) => (d === 0 ? 0 : 10 - d)),
+      swap: ([a, b, c, d, e]) => [b!, a!, c!, d!, e!],
+      cumsum: ([a, b, c, d, e]) => [a!, a! + b!, a! + b! + c!, a! + b! + c! + d!, a! + b! + c! + d! + e!].map((n) => n % 10),
+      diff: ([a, b, c, d, e]) => [a!, b! - a!, c! - b!, d! - c!, e! - d!].map((n) => (n < 0 ? n + 10 : n)),
+    };
+    for (const p of task.samplePrograms(makeRng(8, 0), 100)) {
+      for (let k = 0; k < 3; k++) {
+        const pair = p.prompt.slice(1 + 11 * k, 12 + 11 * k);
+        expect(task.tokens[pair[5]!]).toBe('<to>');
+        const after = p.lines.reduce((y, line) => does[task.tokens[line.tokens[0]!]!]!(y), pair.slice(0, 5));
+        expect(pair.slice(6)).toEqual(after);
+      }
+    }
+  });
+  it('takes another program that does the same, and none that does something else', () => {
+    const six = (names: string[]) => names.map((name) => [task.tokens.indexOf(name)]);
+    const expert = {
+      ...program,
+      lines: program.lines.map((l, t) => ({ ...l, tokens: six(['reverse', 'reverse', 'negate', 'negate', 'swap', 'swap'])[t]! })),
+    };
+    expect(task.verify(expert, six(['swap', 'swap', 'reverse', 'reverse', 'negate', 'negate'])).reward).toBe(1);
+    expect(task.verify(expert, six(['swap', 'swap', 'reverse', 'reverse', 'negate', 'sort']))).toMatchObject({ reward: 0 });
+    expect(task.verify(expert, [[0], [0], [0], [0], [0], [0]])).toEqual({ reward: 0, lineOk: [false, false, false, false, false, false] });
+  });
+});
+
 describe('builtinTask', () => {
   it('names the tasks it has when it does not know one', () => {
-    expect(() => builtinTask('macro-lists')).toThrow(/recall-lines, pointer-lines/);
+    expect(() => builtinTask('macros')).toThrow(/recall-lines, pointer-lines/);
   });
 });
