@@ -17,12 +17,14 @@ export interface Gate {
   'gate/truth_probability': number | null;
 }
 
-type GateCorpus = Pick<Corpus, 'train' | 'maxTokens' | 'window' | 'form' | 'symbolLo' | 'symbolHi'>;
+type GateCorpus = Pick<Corpus, 'train' | 'maxTokens' | 'window' | 'form'>;
 
 const GATE_PROGRAMS = 256;
 
 export async function measureGate(model: Transformer, corpus: GateCorpus): Promise<Gate> {
   const programs = corpus.train(makeRng(0, 103), GATE_PROGRAMS);
+  const { form } = corpus;
+  const [lo, hi] = form.kind === 'codebook' ? [form.contentLo, form.contentHi] : [0, model.architecture.vocabulary];
   const T = corpus.maxTokens;
   const plan = await makeScorePlan(model, { B: GATE_PROGRAMS, T, W: corpus.window, pinned: corpus.window > 0 });
   const score = async (thinks: boolean): Promise<{ sequences: Sequence[]; logprob: Float32Array }> => {
@@ -31,12 +33,12 @@ export async function measureGate(model: Transformer, corpus: GateCorpus): Promi
       const s = buildSequence(
         p,
         p.truth.map((t) => (thinks ? t.oracle : null)),
-        corpus.form,
+        form,
       );
       rows.setSequence(b, s.ids, s.pinLo, s.pinHi);
       for (let i = 0; i + 1 < s.ids.length; i++) {
         const content = s.roles[i + 1] === ROLE.content;
-        rows.setRow(b, i, s.ids[i + 1] as number, 1, content ? MODE.restricted : MODE.full, corpus.symbolLo, corpus.symbolHi);
+        rows.setRow(b, i, s.ids[i + 1] as number, 1, content ? MODE.restricted : MODE.full, lo, hi);
       }
       return s;
     });

@@ -96,5 +96,5 @@ export function presetRecipe(task: BuiltinKind, preset: 'quick' | 'full'): Recip
 export const BASE_TRAINING: Record<BuiltinKind, Recipe['base'] & { seed: number }> = {
   'recall-lines': { seed: 1, steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
   'pointer-lines': { seed: 3, steps: 3000, batch: 128, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
-  'macro-lists': { seed: 1, steps: 3000, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
+  'macro-lists': { seed: 1, steps: 1500, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
 };
