@@ -3,6 +3,9 @@
 // Promises null, not NaN, where there is nothing to average. Refuses nothing.
 import type { LineTruth } from '../tasks/task.ts';
 
+/** Discount of the effective horizon; the E-step's own gamma is usually 1, at which every horizon is infinite. */
+export const HORIZON_GAMMA = 0.98;
+
 /** Whether a thought stands before each line of one program. */
 export type Thinks = ArrayLike<number>;
 

@@ -1,7 +1,7 @@
 // The numbers that an E-step logs, from one batch of rollouts. Keys are the names in the run log. Pure.
 // Promises null where there is nothing to average. Refuses arrays whose sizes do not fit (through lineRewards).
 import { bernoulliEntropy, type ElboSettings, type Group, groupAdvantages, klTerms, lineRewards, logPrior, returnsToGo } from './elbo.ts';
-import { effectiveHorizon, meanDuration, persistence } from './durations.ts';
+import { effectiveHorizon, HORIZON_GAMMA, meanDuration, persistence } from './durations.ts';
 
 /** What the policy q did, beside what the group says; line arrays (P * G, T). */
 export interface PolicyTrace {
@@ -13,9 +13,6 @@ export interface PolicyTrace {
   contentLogprob: Float64Array;
   contentEntropy: Float64Array;
 }
-
-/** Discount of the effective horizon; the E-step's own gamma is usually 1, at which every horizon is infinite. */
-export const HORIZON_GAMMA = 0.98;
 
 export function eStepMetrics(
   g: Group,

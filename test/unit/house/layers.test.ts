@@ -33,12 +33,17 @@ const CONTRACTS = [
   'src/tasks/task.ts',
   'src/formats/recognised.ts',
   'src/worker/protocol.ts',
+  'src/midtrain/durations.ts',
+  'src/midtrain/theory/contract.ts',
+  'src/midtrain/theory/formulas.ts',
 ];
 
 /** Single files that may be imported from outside the rules above: file -> layers. */
 const DOORS: Record<string, string[]> = {
   'src/worker/client.ts': ['app', 'headless'],
   'src/worker/liveness.ts': ['app'],
+  'src/worker/theoryClient.ts': ['app'],
+  'src/evaluate/tInterval.ts': ['midtrain'],
 };
 
 /** Plain-Node scripts that the sources may use: file -> layers. */
