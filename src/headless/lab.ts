@@ -10,7 +10,7 @@ import { GENERATE_USAGE, generate } from './generateVerb.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
 import { PROFILE_USAGE, profile } from './profileVerb.ts';
-import { results } from './results.ts';
+import { RESULTS_USAGE, results } from './results/results.ts';
 import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
 import { FormatError } from '../formats/formatError.ts';
@@ -23,10 +23,10 @@ import { writeBundle } from '../share/bundle.ts';
 import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
-${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE]
+${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE] [--log-only]
+             (--log-only: recipe.json and log.jsonl without its rollouts; no weights)
 ${PROFILE_USAGE}  make-default [--only TASK|demo]
-  results  [--task recall-lines] [--preset full] [--seeds 5] [--out .cache/results] [--docs docs] [--write-only]
-All write JSON to stdout; --json is accepted and changes nothing.
+${RESULTS_USAGE}All write JSON to stdout; --json is accepted and changes nothing.
 `;
 
 const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
@@ -36,7 +36,7 @@ const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
   run,
   profile,
   'make-default': makeDefaultVerb,
-  results: (argv) => results(argv, run),
+  results: (argv) => results(argv),
 };
 /** Errors that the input is to blame for. */
 const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError];
@@ -64,7 +64,13 @@ function builtinTaskOf(options: { task?: string | boolean }): BuiltinKind {
 }
 
 async function run(argv: string[]): Promise<number> {
-  const { options, rest } = readOptions('run', argv, ['out', 'seed', 'preset', 'task', 'model', 'data'], ['default', 'json'], 1);
+  const { options, rest } = readOptions(
+    'run',
+    argv,
+    ['out', 'seed', 'preset', 'task', 'model', 'data'],
+    ['default', 'log-only', 'json'],
+    1,
+  );
   if ((rest.length === 1) === (options.default === true)) throw new InputError('Give either a RECIPE.json or --default.');
   const out = text(options, 'out');
   const preset = options.preset ?? 'quick';
@@ -92,9 +98,16 @@ async function run(argv: string[]): Promise<number> {
     if (event.type !== 'progress' && event.type !== 'traces' && event.type !== 'rollouts' && event.type !== 'end') print(event);
   });
   print({ type: 'summary', ...summary });
-  const files = await session.bundleFiles();
-  writeFiles(out, Object.entries(files));
-  writeFiles(out, [['bundle.zip', writeBundle(files)]]);
+  if (options['log-only'])
+    writeFiles(
+      out,
+      session.logFiles((event) => event.type !== 'rollouts'),
+    );
+  else {
+    const files = await session.bundleFiles();
+    writeFiles(out, Object.entries(files));
+    writeFiles(out, [['bundle.zip', writeBundle(files)]]);
+  }
   process.stderr.write(`${summaryTable(summary)}\n`);
   return summary.status === 'finished' ? 0 : 1;
 }

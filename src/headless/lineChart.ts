@@ -1,5 +1,5 @@
-// A small line chart as a standalone SVG text: mean lines, bands over seeds, dividers. Pure; the same data gives the same bytes.
-// Refuses an empty chart. Readable on light and dark pages: it brings its own background.
+// A small line chart as a standalone SVG text: mean lines with bands over seeds or error bars, scattered points, dividers. Pure; the same data gives the
+// same bytes. Refuses an empty chart. Readable on light and dark pages: it brings its own background.
 
 export interface ChartSeries {
   label: string;
@@ -11,6 +11,8 @@ export interface ChartSeries {
   mean: readonly (number | null)[];
   lo?: readonly (number | null)[];
   hi?: readonly (number | null)[];
+  /** line: a line in the band from lo to hi (when left out); intervals: a line with a dot and an error bar at each point; dots: dots alone. */
+  as?: 'line' | 'intervals' | 'dots';
 }
 
 export interface ChartSpec {
@@ -21,11 +23,15 @@ export interface ChartSpec {
   series: readonly ChartSeries[];
   /** Vertical hairlines with a word at their top. */
   dividers?: readonly { x: number; label: string }[];
+  /** Ticks of the x axis in place of round numbers. */
+  xTicks?: readonly { x: number; label: string }[];
 }
 
 const WIDTH = 640;
 const HEIGHT = 300;
+/** The plot's margins; the legend's further rows are added to the top. */
 const PLOT = { left: 56, right: 16, top: 56, bottom: 44 };
+const LEGEND_ROW = 18;
 const INK = '#1b1b19';
 const PALE = '#5c5b56';
 const HAIRLINE = '#e2e1dc';
@@ -47,62 +53,90 @@ export function ticks(lo: number, hi: number, wanted: number): number[] {
   return out;
 }
 
-export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = [] }: ChartSpec): string {
-  const xs = series.flatMap((s) => [...s.x]);
-  if (xs.length === 0) throw new RangeError(`"${title}" has no points to draw.`);
+export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = [], xTicks }: ChartSpec): string {
+  const xs = [...series.flatMap((s) => [...s.x]), ...(xTicks ?? []).map((t) => t.x)];
+  if (!series.some((s) => s.x.length > 0)) throw new RangeError(`"${title}" has no points to draw.`);
+  const legend = legendOf(series);
+  const top = PLOT.top + LEGEND_ROW * legend.extraRows;
+  const height = HEIGHT + LEGEND_ROW * legend.extraRows;
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
   const [y0, y1] = yRange;
   const px = (x: number): string => (PLOT.left + ((x - x0) / (x1 - x0 || 1)) * (WIDTH - PLOT.left - PLOT.right)).toFixed(1);
   const py = (y: number): string =>
-    (HEIGHT - PLOT.bottom - ((Math.min(y1, Math.max(y0, y)) - y0) / (y1 - y0)) * (HEIGHT - PLOT.top - PLOT.bottom)).toFixed(1);
+    (height - PLOT.bottom - ((Math.min(y1, Math.max(y0, y)) - y0) / (y1 - y0)) * (height - top - PLOT.bottom)).toFixed(1);
   const right = WIDTH - PLOT.right;
-  const bottom = HEIGHT - PLOT.bottom;
-  const text = (x: number | string, y: number | string, content: string, more = ''): string =>
-    `<text x="${x}" y="${y}" ${more}>${escapeXml(content)}</text>`;
+  const bottom = height - PLOT.bottom;
   const parts: string[] = [];
   for (const y of ticks(y0, y1, 5)) {
     parts.push(`<line x1="${PLOT.left}" x2="${right}" y1="${py(y)}" y2="${py(y)}" stroke="${HAIRLINE}"/>`);
     parts.push(text(PLOT.left - 8, Number(py(y)) + 4, String(y), `fill="${PALE}" text-anchor="end"`));
   }
-  for (const x of ticks(x0, x1, 8)) parts.push(text(px(x), bottom + 18, String(x), `fill="${PALE}" text-anchor="middle"`));
+  for (const { x, label } of xTicks ?? ticks(x0, x1, 8).map((x) => ({ x, label: String(x) })))
+    parts.push(text(px(x), bottom + 18, label, `fill="${PALE}" text-anchor="middle"`));
   for (const { x, label } of dividers) {
-    parts.push(`<line x1="${px(x)}" x2="${px(x)}" y1="${PLOT.top}" y2="${bottom}" stroke="${PALE}" stroke-dasharray="2 3"/>`);
-    parts.push(text(Number(px(x)) + 4, PLOT.top + 12, label, `fill="${PALE}"`));
+    parts.push(`<line x1="${px(x)}" x2="${px(x)}" y1="${top}" y2="${bottom}" stroke="${PALE}" stroke-dasharray="2 3"/>`);
+    parts.push(text(Number(px(x)) + 4, top + 12, label, `fill="${PALE}"`));
   }
   for (const s of series) parts.push(...drawSeries(s, px, py));
-  let at = PLOT.left;
-  for (const s of series) {
-    parts.push(`<line x1="${at}" x2="${at + 20}" y1="40" y2="40" stroke="${s.color}" stroke-width="2" stroke-dasharray="${s.dash}"/>`);
-    parts.push(text(at + 26, 44, s.label, `fill="${INK}"`));
-    at += 46 + 7 * s.label.length;
-  }
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeXml(title)}" font-family="system-ui, sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fcfcfa"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeXml(title)}" font-family="system-ui, sans-serif" font-size="12">`,
+    `<title>${escapeXml(title)}</title>`,
+    `<rect width="${WIDTH}" height="${height}" fill="#fcfcfa"/>`,
     text(PLOT.left, 22, title, `fill="${INK}" font-size="14" font-weight="600"`),
+    ...legend.parts,
     ...parts,
-    text((PLOT.left + right) / 2, HEIGHT - 8, xLabel, `fill="${INK}" text-anchor="middle"`),
-    text(0, 0, yLabel, `fill="${INK}" text-anchor="middle" transform="translate(14 ${(PLOT.top + bottom) / 2}) rotate(-90)"`),
+    text((PLOT.left + right) / 2, height - 8, xLabel, `fill="${INK}" text-anchor="middle"`),
+    text(0, 0, yLabel, `fill="${INK}" text-anchor="middle" transform="translate(14 ${(top + bottom) / 2}) rotate(-90)"`),
     '</svg>',
     '',
   ].join('\n');
 }
 
+function text(x: number | string, y: number | string, content: string, more = ''): string {
+  return `<text x="${x}" y="${y}" ${more}>${escapeXml(content)}</text>`;
+}
+
+/** A stroke (or a dot) and a word for each series, in as many rows as it takes. */
+function legendOf(series: readonly ChartSeries[]): { parts: string[]; extraRows: number } {
+  const parts: string[] = [];
+  let at = PLOT.left;
+  let extraRows = 0;
+  for (const s of series) {
+    const width = 46 + 7 * s.label.length;
+    if (at > PLOT.left && at + width > WIDTH) {
+      at = PLOT.left;
+      extraRows += 1;
+    }
+    const y = 40 + LEGEND_ROW * extraRows;
+    parts.push(
+      s.as === 'dots'
+        ? `<circle cx="${at + 10}" cy="${y}" r="3.5" fill="${s.color}"/>`
+        : `<line x1="${at}" x2="${at + 20}" y1="${y}" y2="${y}" stroke="${s.color}" stroke-width="2" stroke-dasharray="${s.dash}"/>`,
+      text(at + 26, y + 4, s.label, `fill="${INK}"`),
+    );
+    at += width;
+  }
+  return { parts, extraRows };
+}
+
 function drawSeries(s: ChartSeries, px: (x: number) => string, py: (y: number) => string): string[] {
+  const { lo, hi, as = 'line' } = s;
   const parts: string[] = [];
   for (const run of unbroken(s.mean)) {
-    const { lo, hi } = s;
-    if (lo && hi && run.length > 1) {
+    if (as === 'line' && lo && hi && run.length > 1) {
       const upper = run.map((i) => `${px(s.x[i]!)},${py(hi[i] ?? s.mean[i]!)}`);
       const lower = run.map((i) => `${px(s.x[i]!)},${py(lo[i] ?? s.mean[i]!)}`).reverse();
       parts.push(`<polygon points="${[...upper, ...lower].join(' ')}" fill="${s.color}" fill-opacity="0.16"/>`);
     }
     const points = run.map((i) => `${px(s.x[i]!)},${py(s.mean[i]!)}`).join(' ');
-    parts.push(
-      run.length > 1
-        ? `<polyline points="${points}" fill="none" stroke="${s.color}" stroke-width="2" stroke-dasharray="${s.dash}"/>`
-        : `<circle cx="${points.split(',')[0]}" cy="${points.split(',')[1]}" r="2.5" fill="${s.color}"/>`,
-    );
+    if (as !== 'dots' && run.length > 1)
+      parts.push(`<polyline points="${points}" fill="none" stroke="${s.color}" stroke-width="2" stroke-dasharray="${s.dash}"/>`);
+    for (const i of as === 'line' && run.length > 1 ? [] : run) {
+      const [x, y] = [px(s.x[i]!), py(s.mean[i]!)];
+      if (as === 'intervals' && lo?.[i] != null && hi?.[i] != null)
+        parts.push(`<line x1="${x}" x2="${x}" y1="${py(lo[i])}" y2="${py(hi[i])}" stroke="${s.color}" stroke-width="1.5"/>`);
+      parts.push(`<circle cx="${x}" cy="${y}" r="${as === 'line' ? 2.5 : 3.5}" fill="${s.color}"/>`);
+    }
   }
   return parts;
 }

@@ -22,7 +22,7 @@ export function summaryTable(summary: RunSummary): string {
   ];
   const rows = results.map((r) => [
     ARM_LABEL[r.arm],
-    PHASE_NAMES[r.phase],
+    `${PHASE_NAMES[r.phase]}${r.range ? `, ${r.range}` : ''}`,
     ...ks.map((k) => interval(r.passAt[k])),
     number(r.thinkRate, 3),
     number(r.thoughtsPerProgram, 2),

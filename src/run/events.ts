@@ -60,6 +60,34 @@ export interface Interval {
   hi: number;
 }
 
+/** Of the rollouts that an arm was judged by; null where there is nothing to average, or the truth is unknown. */
+export interface Abstractions {
+  /** P(think | kind of line). */
+  thinkByKind: Record<string, number>;
+  /** Of the thoughts, the fraction on lines where one is useful; of the useful lines, the fraction with a thought. */
+  precision: number | null;
+  recall: number | null;
+  /** Of the useful lines, the fraction at which the thought then held, old or new, is right. */
+  heldRight: number | null;
+  /** Of the boundaries where a thought is held, the fraction at which it is kept. */
+  persistence: number | null;
+  /** Fractions of the segments that last 1, 2, ... lines (16 at most). */
+  durations: number[] | null;
+  /** gbar = mean gamma^duration with gamma 0.98, the largest mean by line of the start, and 1 / (1 - gbar). */
+  horizon: { gbar: number; gbarSup: number; effective: number } | null;
+  /** Thoughts, and lines before the first. */
+  decisionsPerProgram: number | null;
+  /** Act and contents in use: exp(entropy) of how often each is chosen, and the number chosen at one boundary in a hundred or more. */
+  actions: { perplexity: number; count: number } | null;
+  /** exp of the policy's mean entropy over act and contents at a boundary. */
+  actionsPerState: number | null;
+  /** Different lines in one place of a program's samples, and the fraction of places at which the expert's is among them. */
+  lines: { samples: number; distinct: number; expertCovered: number } | null;
+  latentPerplexity: number | null;
+  /** Tokens after the prompt per token of the expert's lines. */
+  tokensPerExpertToken: number | null;
+}
+
 export interface ArmResult {
   arm: Arm;
   phase: Phase;
@@ -77,6 +105,10 @@ export interface ArmResult {
   contentRight: number | null;
   /** Mean negative log-likelihood of held-out expert lines per scored token, nats (thoughts sampled by the arm's own policy for ra3). */
   heldOutNll: number | null;
+  /** Labels and boundaries of its segments against the truth's; null when the truth is unknown. Absent in logs and links written before it was. */
+  agreement?: { nmi: number; ari: number; boundaryF1: number | null } | null;
+  /** Absent in links, and in logs written before it was. */
+  abstractions?: Abstractions;
 }
 
 export interface AdapterReport {

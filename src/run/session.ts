@@ -166,13 +166,21 @@ export class Session {
     return { tensors, from: this.from };
   }
 
+  /** recipe.json and log.jsonl alone; of the log what `keep` lets through. */
+  logFiles(keep: (event: RunEvent) => boolean = () => true): [string, string][] {
+    if (!this.recipe) throw new RecipeError('Nothing has run yet, so there is no log.');
+    const lines = this.events.filter(keep).map((e) => `${JSON.stringify(e)}\n`);
+    return [
+      ['recipe.json', `${JSON.stringify(this.recipe, null, 2)}\n`],
+      ['log.jsonl', lines.join('')],
+    ];
+  }
+
   /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
   async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
-    if (!this.recipe) throw new RecipeError('Nothing has run yet, so there is no bundle.');
     const end = this.events.at(-1);
     const files: Record<string, Uint8Array | string> = {
-      'recipe.json': `${JSON.stringify(this.recipe, null, 2)}\n`,
-      'log.jsonl': `${this.events.map((e) => JSON.stringify(e)).join('\n')}\n`,
+      ...Object.fromEntries(this.logFiles()),
       'summary.json': `${JSON.stringify(end?.type === 'end' ? end.summary : { status: 'running' }, null, 2)}\n`,
       'traces.jsonl': this.traces ? `${this.traces}\n` : '',
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,

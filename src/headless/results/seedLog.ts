@@ -1,0 +1,24 @@
+// The log of one run as the report reads it. Refuses text that is not the log of a run that has ended. What a reader of rollouts would want and the
+// report does not is dropped on the way in: studies have hundreds of logs.
+import type { RunEvent, RunSummary } from '../../run/events.ts';
+
+export type StartEvent = Extract<RunEvent, { type: 'start' }>;
+export type MetricsEvent = Extract<RunEvent, { type: 'metrics' }>;
+
+export interface SeedLog {
+  start: StartEvent;
+  summary: RunSummary;
+  events: readonly RunEvent[];
+}
+
+/** Reads the lines of a log.jsonl. Throws when it is not the log of a run that has ended. */
+export function readSeedLog(text: string): SeedLog {
+  const events = text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('{"type":"rollouts"'))
+    .map((line) => JSON.parse(line) as RunEvent);
+  const start = events.find((e) => e.type === 'start');
+  const end = events.findLast((e) => e.type === 'end');
+  if (!start || !end) throw new Error('It is not the log of a run that has ended.');
+  return { start, summary: end.summary, events };
+}
