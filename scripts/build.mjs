@@ -37,7 +37,9 @@ export async function ensureHeadless() {
         target: 'node20',
         minify: false,
         rolldownOptions: {
-          input: Object.fromEntries(['lab', 'driver', 'textThread'].map((name) => [name, join(ROOT, 'src', 'headless', `${name}.ts`)])),
+          input: Object.fromEntries(
+            ['lab', 'driver', 'textThread', 'pythonSandbox'].map((name) => [name, join(ROOT, 'src', 'headless', `${name}.ts`)]),
+          ),
           output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
         },
       },

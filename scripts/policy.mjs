@@ -10,6 +10,7 @@ const DIRECTIVES = [
   "style-src 'self'",
   "font-src 'self'",
   "manifest-src 'self'",
+  "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "require-trusted-types-for 'script'",
@@ -18,6 +19,25 @@ const DIRECTIVES = [
 
 /** For a <meta> element, where frame-ancestors has no effect. */
 export const META_POLICY = DIRECTIVES.join('; ');
+
+/**
+ * Of sandbox.html alone, the frame in which foreign Python runs: the hash is of the script in it, blobs are what the page posts into it, and only it
+ * may compile WebAssembly. Its workers inherit all of this. No network at all: what it needs is posted in.
+ */
+const SANDBOX_DIRECTIVES = [
+  "default-src 'none'",
+  "script-src 'sha256-j9kxiYlHeQUjCRjwUL5T+3xqsIaA9fUq7nVnKLFAErI=' blob: 'wasm-unsafe-eval'",
+  'worker-src blob:',
+  "connect-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+];
+
+/** In the <meta> element of public/sandbox.html. */
+export const SANDBOX_META_POLICY = SANDBOX_DIRECTIVES.join('; ');
+
+/** Sent with sandbox.html in place of the page's policy. */
+export const SANDBOX_POLICY = [...SANDBOX_DIRECTIVES, 'sandbox allow-scripts', "frame-ancestors 'self'"].join('; ');
 
 /** Sent with every response. */
 export const RESPONSE_HEADERS = {

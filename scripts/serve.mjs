@@ -3,7 +3,7 @@
 import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, sep } from 'node:path';
-import { RESPONSE_HEADERS } from './policy.mjs';
+import { RESPONSE_HEADERS, SANDBOX_POLICY } from './policy.mjs';
 
 const HOST = '127.0.0.1';
 const PORTS_TRIED = 50;
@@ -87,6 +87,7 @@ function answer(root, request, response) {
   const file = resolveFile(root, request.url ?? '/');
   if (file === null) return refuse(response, 404, 'There is no such file.');
   response.statusCode = 200;
+  if (file.path === join(root, 'sandbox.html')) response.setHeader('Content-Security-Policy', SANDBOX_POLICY);
   response.setHeader('Content-Type', TYPES[extname(file.path).toLowerCase()] ?? 'application/octet-stream');
   response.setHeader('Content-Length', file.sizeBytes);
   // Files under assets/ carry a hash of their content in their name.

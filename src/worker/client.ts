@@ -2,10 +2,11 @@
 // Every call settles: with its result, with the worker's error, or with WorkerGone (see liveness.ts). Refuses to revive a dead worker:
 // connect a new one.
 import * as Comlink from 'comlink';
+import { openSandboxFrame, type SandboxFrame } from '../verify/sandbox.ts';
 import workerUrl from './lab.worker.ts?worker&url';
 import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
-import type { LabApi } from './protocol.ts';
+import type { LabApi, LabWorkerApi } from './protocol.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
 export type { LabApi, Recognised, GenerateOptions } from './protocol.ts';
@@ -23,7 +24,7 @@ const MISSED_BEATS = 10;
 export function connectLab(): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
   const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name });
-  const remote = Comlink.wrap<LabApi>(worker);
+  const remote = Comlink.wrap<LabWorkerApi>(worker);
   const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
   worker.addEventListener('error', (event) => {
     const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
@@ -35,6 +36,7 @@ export function connectLab(): LabConnection {
     liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
   });
   void watchLock(name, remote, liveness);
+  lendSandbox(remote, liveness);
   liveness.onDeath(() => worker.terminate());
   return {
     api: guarded(remote, liveness),
@@ -44,12 +46,12 @@ export function connectLab(): LabConnection {
 }
 
 /** Reads a property that no one serves: any answer proves that the worker's loop turns. */
-async function answer(remote: Comlink.Remote<LabApi>): Promise<unknown> {
+async function answer(remote: Comlink.Remote<LabWorkerApi>): Promise<unknown> {
   return await (remote as unknown as { heartbeat: PromiseLike<unknown> }).heartbeat;
 }
 
 /** Notices a worker that ends without a word, sooner than the heartbeat does. */
-async function watchLock(name: string, remote: Comlink.Remote<LabApi>, liveness: Liveness): Promise<void> {
+async function watchLock(name: string, remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): Promise<void> {
   const settled = new AbortController();
   liveness.onDeath(() => settled.abort());
   await answer(remote);
@@ -58,7 +60,19 @@ async function watchLock(name: string, remote: Comlink.Remote<LabApi>, liveness:
   });
 }
 
-function guarded(remote: Comlink.Remote<LabApi>, liveness: Liveness): LabApi {
+/** The worker asks for a frame when it has Python to run, and again when the one it had is gone. */
+function lendSandbox(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): void {
+  let frame: SandboxFrame | null = null;
+  const open = async (): Promise<MessagePort> => {
+    frame?.remove();
+    frame = await openSandboxFrame();
+    return Comlink.transfer(frame.port, [frame.port]);
+  };
+  liveness.onDeath(() => frame?.remove());
+  liveness.guard(remote.lendSandbox(Comlink.proxy(open))).catch(() => undefined);
+}
+
+function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabApi {
   const { guard } = liveness;
   return {
     adapter: () => guard(remote.adapter() as ReturnType<LabApi['adapter']>),

@@ -12,7 +12,8 @@ import { parseRecipe } from '../run/recipe.ts';
 import { type EmbeddedFiles, Session } from '../run/session.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { holdLifeLock } from './lifeLock.ts';
-import type { LabApi } from './protocol.ts';
+import { lendSandbox } from './labSandbox.ts';
+import type { LabWorkerApi } from './protocol.ts';
 import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
@@ -83,7 +84,9 @@ function plain<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...ar
 
 const BATCH_MS = 100;
 
-const api: LabApi = {
+const api: LabWorkerApi = {
+  lendSandbox: async (open) => lendSandbox(open),
+
   adapter: async () => {
     try {
       return { ok: true, adapter: (await sessionOf()).gpu.report };

@@ -42,3 +42,9 @@ export interface LabApi {
   /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */
   exportBundle(): Promise<Uint8Array>;
 }
+
+/** What the worker serves besides, to worker/client.ts alone. */
+export interface LabWorkerApi extends LabApi {
+  /** Gives the worker what opens the Python sandbox, which a worker cannot open itself. */
+  lendSandbox(open: () => Promise<MessagePort>): Promise<void>;
+}
