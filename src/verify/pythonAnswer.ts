@@ -13,10 +13,10 @@ export function outcomeOf(job: PythonJob, report: Done, timedOut: boolean, timeM
   let message = failure ?? 'it ended without an answer';
   try {
     const answer = fields(JSON.parse(report.answer));
-    calls = list(answer['calls'], callOutcome).slice(0, job.calls?.length ?? 0);
+    calls = list(answer.calls, callOutcome).slice(0, job.calls?.length ?? 0);
     if (failure === null) {
-      end = oneOf(answer['end'], ['finished', 'exception', 'memory', 'timeout']);
-      message = text(answer['message']);
+      end = oneOf(answer.end, ['finished', 'exception', 'memory', 'timeout']);
+      message = text(answer.message);
     }
   } catch {
     if (failure === null) message = report.answer === '' ? message : 'its answer was not in the agreed form';

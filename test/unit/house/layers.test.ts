@@ -103,7 +103,7 @@ describe('the layers', () => {
     const known = new Set(sources.map((source) => source.path));
     const faults = sources.flatMap((source) =>
       source.imports
-        .filter((i) => !i.isPackage && /^src\//.test(i.target) && !i.target.endsWith('.css') && !known.has(i.target))
+        .filter((i) => !i.isPackage && /^src\//.test(i.target) && !/\.(css|py)$/.test(i.target) && !known.has(i.target))
         .map((i) => `${source.path} imports ${i.target}`),
     );
     expect(faults).toEqual([]);

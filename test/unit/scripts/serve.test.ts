@@ -1,9 +1,12 @@
 // The server of the built page: its headers, its types, and what it refuses.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../../../scripts/paths.mjs';
+import { SANDBOX_META_POLICY, SANDBOX_POLICY } from '../../../scripts/policy.mjs';
 import { serve } from '../../../scripts/serve.mjs';
 
 let folder: string;
@@ -15,6 +18,7 @@ beforeAll(async () => {
   mkdirSync(join(dir, 'assets'), { recursive: true });
   writeFileSync(join(folder, 'secret.txt'), 'secret');
   writeFileSync(join(dir, 'index.html'), '<!doctype html>page');
+  writeFileSync(join(dir, 'sandbox.html'), '<!doctype html>sandbox');
   writeFileSync(join(dir, 'assets', 'a-1.js'), 'export {};');
   symlinkSync(join(folder, 'secret.txt'), join(dir, 'link.txt'));
   server = await serve({ dir, port: 0 });
@@ -46,7 +50,7 @@ describe('serve', () => {
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers['content-security-policy']).toBe(
       "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; " +
-        "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; " +
+        "font-src 'self'; manifest-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; " +
         "trusted-types ra3-worker; frame-ancestors 'none'",
     );
     expect(headers).toMatchObject({
@@ -55,6 +59,16 @@ describe('serve', () => {
       'cross-origin-resource-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
     });
+  });
+
+  it("gives the sandbox's page a policy of its own, which its own file holds too, with the hash of its script", async () => {
+    const { headers } = await get('/sandbox.html');
+    expect(headers['content-security-policy']).toBe(SANDBOX_POLICY);
+    expect(SANDBOX_POLICY).toMatch(/default-src 'none';.*connect-src 'none';.*sandbox allow-scripts; frame-ancestors 'self'$/);
+    const html = readFileSync(join(ROOT, 'public', 'sandbox.html'), 'utf8');
+    expect(/http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(html)?.[1]).toBe(SANDBOX_META_POLICY);
+    const script = /<script>([\s\S]*?)<\/script>/.exec(html)?.[1] ?? '';
+    expect(SANDBOX_META_POLICY).toContain(`'sha256-${createHash('sha256').update(script).digest('base64')}'`);
   });
 
   it('gives scripts their type and lets hashed files be kept', async () => {
