@@ -11,6 +11,13 @@ export interface Line {
   x: number[];
   /** null = a value that was not finite. */
   y: (number | null)[];
+  /** A line through the points, which is how it is drawn when absent, or the points alone. */
+  mark?: 'line' | 'points';
+  /** Dashed whatever the tone: a bound. */
+  dash?: boolean;
+  /** Interval around each point: bars at points, a band around a line. */
+  low?: number[];
+  high?: number[];
 }
 
 export interface ChartData {

@@ -1,10 +1,11 @@
-// Line charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, a drag zooms, a double click
-// frames, and charts of one axis move their cursors together. Colours and fonts come from the page's CSS variables.
+// Line and point charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, intervals are bars at points
+// and bands around lines, a drag zooms, a double click frames, and charts of one axis move their cursors together. Colours and fonts come from the
+// page's CSS variables.
 import './readableLanguage.ts';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { align, type ChartData, type Line, smooth } from '../app/curves.ts';
-import { decimal } from './numbers.ts';
+import { decimal, plain } from './numbers.ts';
 
 interface ChartProps {
   title: string;
@@ -20,6 +21,10 @@ interface ChartProps {
   empty: string;
   /** Stands at the right of the title. */
   control?: ReactNode;
+  /** What x counts is not whole steps: any number may stand on its axis. */
+  continuous?: boolean;
+  /** Axes in logarithms. */
+  log?: 'none' | 'x' | 'y' | 'xy';
 }
 
 /** Steps are whole: so are the numbers on their axis. */
@@ -37,14 +42,14 @@ const DASH: Record<Line['tone'], number[]> = {
   third: [2, 3],
 };
 
-export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control }: ChartProps) {
+export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control, continuous = false, log = 'none' }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ data, smoothing });
   latest.current = { data, smoothing };
   const [hovered, setHovered] = useState<number | null>(null);
   const scheme = useColourScheme();
-  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}`).join('|')} ${smoothing > 0} ${range?.join(',') ?? ''} ${data.dividers.length > 0} ${scheme}`;
+  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}:${l.mark}`).join('|')} ${smoothing > 0} ${continuous} ${log} ${range?.join(',') ?? ''} ${data.dividers.length > 0} ${scheme}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: structure stands for what the plot is built from
   useEffect(() => {
@@ -59,6 +64,8 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
         xLabel,
         headroom: data.dividers.length > 0 ? 16 : 8,
         range,
+        continuous,
+        log,
         latest: () => latest.current.data,
         onHover: setHovered,
       }),
@@ -88,7 +95,8 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
   }, [data, smoothing]);
 
   const values = data.lines.map((line) => valueAt(line, smoothing, hovered));
-  const summary = data.lines.map((line, i) => `${line.label} ${decimal(values[i])}`).join(', ');
+  const written = continuous ? plain : decimal;
+  const summary = data.lines.map((line, i) => `${line.label} ${written(values[i])}`).join(', ');
   return (
     <figure className="chart">
       <figcaption>
@@ -98,9 +106,13 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
           {data.lines.map((line, i) => (
             <li key={line.label} className={`tone-${line.tone}`}>
               <svg width="16" height="8" aria-hidden="true">
-                <line x1="0" x2="16" y1="4" y2="4" strokeDasharray={DASH[line.tone].join(' ') || undefined} />
+                {line.mark === 'points' ? (
+                  <circle cx="8" cy="4" r="3" />
+                ) : (
+                  <line x1="0" x2="16" y1="4" y2="4" strokeDasharray={dashOf(line).join(' ') || undefined} />
+                )}
               </svg>
-              {line.label} <span className="num">{decimal(values[i])}</span>
+              {line.label} <span className="num">{written(values[i])}</span>
             </li>
           ))}
         </ul>
@@ -114,6 +126,10 @@ export function Chart({ title, xLabel, data, smoothing, axis, range, empty, cont
       )}
     </figure>
   );
+}
+
+function dashOf(line: Line): number[] {
+  return line.dash ? [6, 4] : line.dash === false ? [] : DASH[line.tone];
 }
 
 /** The value under the cursor, else the last one. */
@@ -145,11 +161,14 @@ interface PlotOptions {
   /** Room above the lines, where the names of the iterations stand. */
   headroom: number;
   range: [number, number] | undefined;
+  continuous: boolean;
+  log: 'none' | 'x' | 'y' | 'xy';
   latest: () => ChartData;
   onHover: (x: number | null) => void;
 }
 
-function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, latest, onHover }: PlotOptions): uPlot.Options {
+function optionsFor(options: PlotOptions): uPlot.Options {
+  const { element, lines, smoothed, axis, xLabel, headroom, range, continuous, log, latest, onHover } = options;
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const font = `11px ${style.fontFamily}`;
@@ -157,12 +176,15 @@ function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, l
   const seriesOf = (line: Line, faint: boolean): uPlot.Series => ({
     label: line.label,
     stroke: colour(`--tone-${line.tone}`),
-    width: faint ? 1 : 1.75,
+    width: line.mark === 'points' ? 0 : faint ? 1 : 1.75,
     alpha: faint ? 0.28 : 1,
-    dash: faint ? [] : DASH[line.tone],
-    points: { show: false },
+    dash: faint ? [] : dashOf(line),
+    points: line.mark === 'points' ? { show: true, size: 6, fill: colour(`--tone-${line.tone}`) } : { show: false },
     spanGaps: false,
   });
+  const logX = log.includes('x');
+  const logY = log.includes('y');
+  const logAxis = { splits: (_: uPlot, __: number, from: number, to: number) => logSplits(from, to), filter: (_: uPlot, s: number[]) => s };
   return {
     ...sizeOf(element),
     padding: [headroom, 8, 0, 0],
@@ -173,21 +195,33 @@ function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, l
       drag: { x: true, y: false },
       y: false,
     },
-    scales: { x: { time: false, range: (_, from, to) => [from, Math.max(to, from + 1)] }, y: range ? { range } : {} },
+    scales: {
+      x: {
+        time: false,
+        ...(logX ? { distr: 3 as const } : {}),
+        range: (_, from, to) => (continuous ? padded(from, to, logX) : [from, Math.max(to, from + 1)]),
+      },
+      y: {
+        ...(logY ? { distr: 3 as const } : {}),
+        ...(range ? { range } : continuous ? { range: () => padded(...extent(latest().lines), logY) } : {}),
+      },
+    },
     axes: [
       {
         ...quiet,
         size: 20,
         gap: 4,
         space: 48,
-        incrs: STEP_INCREMENTS,
+        ...(continuous ? {} : { incrs: STEP_INCREMENTS }),
+        ...(logX ? logAxis : {}),
+        values: (_, splits) => splits.map((v) => compact(v)),
         grid: { show: false },
         label: xLabel,
         labelSize: 16,
         labelGap: 0,
         labelFont: font,
       },
-      { ...quiet, size: 44, gap: 4, space: 32, values: (_, splits) => splits.map((v) => compact(v)) },
+      { ...quiet, size: 44, gap: 4, space: 32, ...(logY ? logAxis : {}), values: (_, splits) => splits.map((v) => compact(v)) },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, smoothed)), ...(smoothed ? lines.map((line) => seriesOf(line, false)) : [])],
     hooks: {
@@ -197,7 +231,10 @@ function optionsFor({ element, lines, smoothed, axis, xLabel, headroom, range, l
           onHover(idx === null || idx === undefined || left === undefined || left < 0 ? null : (u.data[0][idx] ?? null));
         },
       ],
-      drawAxes: [(u) => drawDividers(u, latest().dividers, colour('--ink-3'), font)],
+      drawAxes: [
+        (u) => drawDividers(u, latest().dividers, colour('--ink-3'), font),
+        (u) => drawIntervals(u, latest().lines, (line) => colour(`--tone-${line.tone}`)),
+      ],
     },
   };
 }
@@ -207,7 +244,61 @@ function sizeOf(element: HTMLElement): { width: number; height: number } {
 }
 
 function compact(value: number): string {
-  return String(Number(value.toPrecision(4))).replace('-', '−');
+  const [scaled, unit] = Math.abs(value) >= 1e6 ? [value / 1e6, ' M'] : Math.abs(value) >= 1e4 ? [value / 1e3, ' k'] : [value, ''];
+  return `${String(Number(scaled.toPrecision(4))).replace('-', '−')}${unit}`;
+}
+
+/** Least and largest value of lines and their intervals. */
+function extent(lines: readonly Line[]): [number, number] {
+  const values = lines.flatMap((line) => [...line.y, ...(line.low ?? []), ...(line.high ?? [])]).filter((v): v is number => v !== null);
+  return [Math.min(...values), Math.max(...values)];
+}
+
+/** Room for the marks at both ends. */
+function padded(from: number, to: number, log: boolean): [number, number] {
+  if (log) return [from / (to / from || 1) ** 0.05 / 1.05, to * (to / from || 1) ** 0.05 * 1.05];
+  const room = 0.05 * (to - from || Math.abs(to) || 1);
+  return [from - room, to + room];
+}
+
+/** 1, 2 and 5 times powers of ten where few of them are in reach, powers alone otherwise. */
+function logSplits(from: number, to: number): number[] {
+  const decades = Math.log10(to / from);
+  const steps = decades > 3 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 5];
+  const first = Math.floor(Math.log10(from));
+  const powers = Array.from({ length: Math.ceil(decades) + 2 }, (_, i) => first + i);
+  return powers.flatMap((power) => steps.map((step) => step * 10 ** power)).filter((v) => v >= from && v <= to);
+}
+
+function drawIntervals(u: uPlot, lines: readonly Line[], colourOf: (line: Line) => string): void {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const line of lines) {
+    const { x, low, high } = line;
+    if (!low || !high) continue;
+    const at = (i: number, value: number): [number, number] => [u.valToPos(x[i]!, 'x', true), u.valToPos(value, 'y', true)];
+    ctx.strokeStyle = colourOf(line);
+    ctx.fillStyle = colourOf(line);
+    ctx.beginPath();
+    if (line.mark === 'points') {
+      ctx.lineWidth = 1.5 * devicePixelRatio;
+      x.forEach((_, i) => {
+        ctx.moveTo(...at(i, low[i]!));
+        ctx.lineTo(...at(i, high[i]!));
+      });
+      ctx.stroke();
+    } else {
+      ctx.globalAlpha = 0.12;
+      x.forEach((_, i) => ctx.lineTo(...at(i, high[i]!)));
+      for (let i = x.length - 1; i >= 0; i--) ctx.lineTo(...at(i, low[i]!));
+      ctx.fill();
+      ctx.globalAlpha = 1;
+    }
+  }
+  ctx.restore();
 }
 
 function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string, font: string): void {

@@ -12,6 +12,7 @@ import { Provenance } from './Provenance.tsx';
 import { RanPanel } from './RanPanel.tsx';
 import { RecipePanel } from './RecipePanel.tsx';
 import { RolloutsPanel } from './RolloutsPanel.tsx';
+import { TheoryPanel } from './TheoryPanel.tsx';
 import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
 import { useLab } from './useLab.ts';
@@ -37,6 +38,7 @@ export function Page() {
           </Boundary>
           <LearningPanel />
           <FoundPanel />
+          <TheoryPanel />
           <RolloutsPanel />
           <TryPanel />
           <RanPanel />

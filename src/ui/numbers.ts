@@ -10,6 +10,13 @@ export function decimal(value: number | null | undefined, digits = 3): string {
   return value.toFixed(magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : digits).replace('-', '−');
 }
 
+/** As `decimal`, with whole numbers whole and what would round to nothing as 0. */
+export function plain(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return decimal(value);
+  if (Math.abs(value) < 0.0005) return '0';
+  return Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value).replace('-', '−') : decimal(value);
+}
+
 export function signed(value: number, digits = 2): string {
   if (Math.abs(value) < 0.5 * 10 ** -digits) return (0).toFixed(digits);
   return value >= 0 ? `+${value.toFixed(digits)}` : `−${Math.abs(value).toFixed(digits)}`;

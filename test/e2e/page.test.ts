@@ -41,7 +41,14 @@ describe('the page', () => {
     for (const name of ['Run', 'Pause', 'Step', 'Share', 'Download bundle', 'Drop a model or a dataset']) {
       expect(await button(page, name).count(), name).toBe(1);
     }
-    for (const question of ['Is it learning?', 'What did it find?', 'What did the model write?', 'Try the model', 'What ran?']) {
+    for (const question of [
+      'Is it learning?',
+      'What did it find?',
+      'Why does it work?',
+      'What did the model write?',
+      'Try the model',
+      'What ran?',
+    ]) {
       expect(await page.getByRole('heading', { name: question }).count(), question).toBe(1);
     }
     await page.locator('.uplot canvas').first().waitFor();
@@ -59,6 +66,21 @@ describe('the page', () => {
     await scrubber.focus();
     await page.keyboard.press('End');
     expect(Number(await scrubber.inputValue())).toBe(1);
+  });
+
+  it('computes the theory as its sliders move, by keyboard, and sets the run beside it', async () => {
+    const panel = page.getByRole('region', { name: 'Why does it work?' });
+    await panel.scrollIntoViewIfNeeded();
+    await panel.getByText(/^Primitives take 46 sweeps; options of 15 steps in their place take 5/).waitFor();
+    await panel.getByText(/^In the run shown, it thinks before/).waitFor();
+    await panel.getByLabel('Tolerance ε').press('ArrowRight');
+    await panel.getByText(/^Primitives take (?!46)\d+ sweeps/).waitFor();
+    await panel.getByRole('button', { name: 'Start values' }).press('Enter');
+    await panel.getByText(/^Primitives take 46 sweeps/).waitFor();
+    await panel.getByRole('button', { name: 'Pruning' }).press('Enter');
+    await panel.getByText(/^With 8 needed among 4,096 candidates/).waitFor();
+    expect(await panel.getByRole('img', { name: /over σ: bound/ }).count()).toBe(1);
+    expect(faults).toEqual([]);
   });
 
   it('names the wrong field where it is and does not run it', async () => {

@@ -13,11 +13,14 @@ export interface Range {
   whole: boolean;
 }
 
+/** Settings whose value is the exponent of what they set. */
+export const EXPONENT_OF: Record<string, number> = { candidatesLog2: 2, toleranceLog10: 10, demonstrationsLog2: 2 };
+
 /** Every setting of every instrument: what a slider shows, and what `checkSettings` asks for. */
 export const RANGES = {
   pruning: {
     needed: { label: 'Needed abstractions |Z_ε|', min: 1, max: 32, step: 1, start: 8, whole: true },
-    candidatesLog2: { label: 'Candidates |Z|, as a power of 2', min: 6, max: 20, step: 1, start: 12, whole: true },
+    candidatesLog2: { label: 'Candidates |Z|', min: 6, max: 20, step: 1, start: 12, whole: true },
     sigma: { label: 'Share of tasks σ', min: 0.01, max: 0.2, step: 0.01, start: 0.05, whole: false },
     delta: { label: 'Chance of failure δ', min: 0.02, max: 0.5, step: 0.01, start: 0.1, whole: false },
     seed: { label: 'Seed', min: 0, max: 999, step: 1, start: 1, whole: true },
@@ -26,7 +29,7 @@ export const RANGES = {
     size: { label: 'Grid side', min: 8, max: 20, step: 1, start: 16, whole: true },
     slip: { label: 'Slip', min: 0, max: 0.4, step: 0.02, start: 0.1, whole: false },
     gamma: { label: 'Discount γ', min: 0.9, max: 0.99, step: 0.005, start: 0.98, whole: false },
-    tolerance: { label: 'Tolerance ε, as a power of 10', min: -5, max: -1, step: 0.5, start: -3, whole: false },
+    toleranceLog10: { label: 'Tolerance ε', min: -5, max: -1, step: 0.5, start: -3, whole: false },
   },
   'sticky-elbo': {
     c: { label: 'Price of a thought c', min: 0, max: 4, step: 0.25, start: 1, whole: false },
@@ -36,7 +39,7 @@ export const RANGES = {
     lines: { label: 'Lines', min: 2, max: 7, step: 1, start: 6, whole: true },
   },
   'four-rooms': {
-    demonstrations: { label: 'Demonstrations, as a power of 2', min: 0, max: 9, step: 1, start: 6, whole: true },
+    demonstrationsLog2: { label: 'Demonstrations', min: 0, max: 9, step: 1, start: 6, whole: true },
     episodes: { label: 'RL episodes', min: 50, max: 400, step: 10, start: 200, whole: true },
     slip: { label: 'Slip', min: 0, max: 0.3, step: 0.02, start: 0.1, whole: false },
     seeds: { label: 'Seeds', min: 3, max: 16, step: 1, start: 6, whole: true },

@@ -222,8 +222,8 @@ const SWEEP = [1, 2, 4, 8, 16, 64, 256];
 export const TOO_FEW = 2;
 
 export function fourRooms(given: Settings<'four-rooms'>): TheoryResult {
-  const { demonstrations, episodes, slip, seeds, seed } = checkSettings('four-rooms', given);
-  const chosen = 2 ** demonstrations;
+  const { demonstrationsLog2, episodes, slip, seeds, seed } = checkSettings('four-rooms', given);
+  const chosen = 2 ** demonstrationsLog2;
   const counts = [...new Set([...SWEEP, TOO_FEW, chosen])].sort((a, b) => a - b);
   const expert = new Expert(slip);
   const trials = new Map<string, Trial[]>();

@@ -134,9 +134,9 @@ export function pruning(given: Settings<'pruning'>): TheoryResult {
   const doublings = pointsByCandidates.x.map(Math.log2);
   const bound = sufficientDemonstrations(here);
   const charts: TheoryChart[] = [
-    { name: 'needed', title: 'Demonstrations needed, by needed abstractions', xLabel: '|Z_ε|', log: 'none', series: byNeeded },
-    { name: 'sigma', title: 'by share of tasks', xLabel: 'σ', log: 'xy', series: bySigma },
-    { name: 'candidates', title: 'by candidates', xLabel: '|Z|', log: 'x', series: byCandidates },
+    { name: 'needed', title: 'Demonstrations, by needed abstractions', xLabel: '|Z_ε|', log: 'none', series: byNeeded },
+    { name: 'sigma', title: 'Demonstrations, by share of tasks', xLabel: 'σ', log: 'xy', series: bySigma },
+    { name: 'candidates', title: 'Demonstrations, by candidates', xLabel: '|Z|', log: 'x', series: byCandidates },
   ];
   return {
     instrument: 'pruning',

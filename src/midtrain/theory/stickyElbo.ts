@@ -354,10 +354,14 @@ export function stickyElbo(given: Settings<'sticky-elbo'>): TheoryResult {
     says:
       `Free thoughts are had on ${Math.round(100 * rows[0]!.rate)} % of the lines and seldom held; ` +
       (best.evidence > bigram + 0.01
-        ? `at c = ${best.c} they are had where the skill changed (${Math.round(100 * best.rate)} %) and lift log p from the bigram's ${bigram.toFixed(2)} to ${best.evidence.toFixed(2)} nats a line. `
+        ? `at c = ${best.c} they are had where the skill changed (${Math.round(100 * best.rate)}\u00a0%) and lift log p from the bigram's ${nats(bigram)} to ${nats(best.evidence)} nats a line. `
         : 'at no price do they lift log p above the bigram here. ') +
       (silent
         ? `From c = ${silent.c} on nobody thinks, and log p is the bigram's.`
         : 'They are worth their price up to the largest c shown.'),
   };
+}
+
+function nats(value: number): string {
+  return value.toFixed(2).replace('-', '−');
 }

@@ -69,7 +69,7 @@ describe('the report', () => {
   });
 
   it('is the same twice', () => {
-    const quick = { ...startSettings('four-rooms'), seeds: 3, episodes: 50, demonstrations: 2 };
+    const quick = { ...startSettings('four-rooms'), seeds: 3, episodes: 50, demonstrationsLog2: 2 };
     expect(compute('four-rooms', quick)).toEqual(compute('four-rooms', quick));
     for (const name of ['pruning', 'convergence'] as const)
       expect(compute(name, startSettings(name))).toEqual(report.results.find((r) => r.instrument === name));

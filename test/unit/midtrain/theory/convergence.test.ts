@@ -102,9 +102,9 @@ describe('convergence', () => {
   });
 
   it.each([
-    { size: 8, slip: 0, gamma: 0.9, tolerance: -5 },
-    { size: 12, slip: 0.4, gamma: 0.99, tolerance: -1 },
-    { size: 9, slip: 0.2, gamma: 0.95, tolerance: -3 },
+    { size: 8, slip: 0, gamma: 0.9, toleranceLog10: -5 },
+    { size: 12, slip: 0.4, gamma: 0.99, toleranceLog10: -1 },
+    { size: 9, slip: 0.2, gamma: 0.95, toleranceLog10: -3 },
   ])('stays below the bound, and pruning never gains: %o', (settings) => {
     const found = convergence(settings).facts;
     for (const fact of found) if (fact.predicted !== null) expect(fact.measured, fact.name).toBeLessThanOrEqual(fact.predicted);
@@ -116,7 +116,7 @@ describe('convergence', () => {
     expect(sweepsTo(history, 2)).toBe(0);
     const counts = [-1, -2, -3, -4, -5].map((power) => sweepsTo(history, 10 ** power));
     expect([...counts].sort((x, y) => x - y)).toEqual(counts);
-    expect(RANGES.convergence.tolerance.min).toBe(-5);
+    expect(RANGES.convergence.toleranceLog10.min).toBe(-5);
   });
 });
 

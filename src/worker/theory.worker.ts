@@ -1,0 +1,12 @@
+// The worker for the theory instruments: answers one request after the other. Whoever no longer wants an answer ends the worker (theoryClient.ts).
+import { compute } from '../midtrain/theory/instruments.ts';
+import type { TheoryAnswer, TheoryRequest } from './theoryClient.ts';
+
+self.onmessage = ({ data: { id, instrument, settings } }: MessageEvent<TheoryRequest>) => {
+  const answer = (rest: Pick<TheoryAnswer, 'result' | 'error'>): void => self.postMessage({ id, ...rest } satisfies TheoryAnswer);
+  try {
+    answer({ result: compute(instrument, settings), error: null });
+  } catch (e) {
+    answer({ result: null, error: e instanceof Error ? e.message : String(e) });
+  }
+};
