@@ -15,6 +15,11 @@ export interface ChartSeries {
   as?: 'line' | 'intervals' | 'dots';
 }
 
+export interface Tick {
+  at: number;
+  label: string;
+}
+
 export interface ChartSpec {
   title: string;
   xLabel: string;
@@ -23,8 +28,9 @@ export interface ChartSpec {
   series: readonly ChartSeries[];
   /** Vertical hairlines with a word at their top. */
   dividers?: readonly { x: number; label: string }[];
-  /** Ticks of the x axis in place of round numbers. */
-  xTicks?: readonly { x: number; label: string }[];
+  /** Ticks of an axis in place of round numbers. */
+  xTicks?: readonly Tick[];
+  yTicks?: readonly Tick[];
 }
 
 const WIDTH = 640;
@@ -53,8 +59,8 @@ export function ticks(lo: number, hi: number, wanted: number): number[] {
   return out;
 }
 
-export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = [], xTicks }: ChartSpec): string {
-  const xs = [...series.flatMap((s) => [...s.x]), ...(xTicks ?? []).map((t) => t.x)];
+export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = [], xTicks, yTicks }: ChartSpec): string {
+  const xs = [...series.flatMap((s) => [...s.x]), ...(xTicks ?? []).map((t) => t.at)];
   if (!series.some((s) => s.x.length > 0)) throw new RangeError(`"${title}" has no points to draw.`);
   const legend = legendOf(series);
   const top = PLOT.top + LEGEND_ROW * legend.extraRows;
@@ -67,12 +73,12 @@ export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = []
   const right = WIDTH - PLOT.right;
   const bottom = height - PLOT.bottom;
   const parts: string[] = [];
-  for (const y of ticks(y0, y1, 5)) {
-    parts.push(`<line x1="${PLOT.left}" x2="${right}" y1="${py(y)}" y2="${py(y)}" stroke="${HAIRLINE}"/>`);
-    parts.push(text(PLOT.left - 8, Number(py(y)) + 4, String(y), `fill="${PALE}" text-anchor="end"`));
+  for (const { at, label } of yTicks ?? ticks(y0, y1, 5).map(roundTick)) {
+    parts.push(`<line x1="${PLOT.left}" x2="${right}" y1="${py(at)}" y2="${py(at)}" stroke="${HAIRLINE}"/>`);
+    parts.push(text(PLOT.left - 8, Number(py(at)) + 4, label, `fill="${PALE}" text-anchor="end"`));
   }
-  for (const { x, label } of xTicks ?? ticks(x0, x1, 8).map((x) => ({ x, label: String(x) })))
-    parts.push(text(px(x), bottom + 18, label, `fill="${PALE}" text-anchor="middle"`));
+  for (const { at, label } of xTicks ?? ticks(x0, x1, 8).map(roundTick))
+    parts.push(text(px(at), bottom + 18, label, `fill="${PALE}" text-anchor="middle"`));
   for (const { x, label } of dividers) {
     parts.push(`<line x1="${px(x)}" x2="${px(x)}" y1="${top}" y2="${bottom}" stroke="${PALE}" stroke-dasharray="2 3"/>`);
     parts.push(text(Number(px(x)) + 4, top + 12, label, `fill="${PALE}"`));
@@ -91,6 +97,8 @@ export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = []
     '',
   ].join('\n');
 }
+
+const roundTick = (at: number): Tick => ({ at, label: String(at) });
 
 function text(x: number | string, y: number | string, content: string, more = ''): string {
   return `<text x="${x}" y="${y}" ${more}>${escapeXml(content)}</text>`;

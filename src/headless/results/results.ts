@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { CACHE, ROOT } from '../../../scripts/paths.mjs';
+import { type TheoryReport, theoryReport } from '../../midtrain/theory/instruments.ts';
 import { InputError, number, readOptions } from '../arguments.ts';
 import { writeFiles } from '../files.ts';
 import { resultsReport } from './report.ts';
@@ -13,8 +14,14 @@ import { parseStudy, type Study } from './study.ts';
 export const RESULTS_USAGE =
   '  results  [--study NAME,NAME] [--seeds N] [--jobs 1] [--write-only] [--recipes recipes] [--out .cache/results] [--docs docs]\n';
 
+/** Where runs and the theory's numbers come from. */
+export interface Sources {
+  child: RunChild;
+  theory: () => TheoryReport;
+}
+
 /** Returns 0, or 1 when a run did not finish; what has finished is written about in either case. */
-export async function results(argv: string[], child: RunChild = runInChild): Promise<number> {
+export async function results(argv: string[], { child, theory }: Sources = { child: runInChild, theory: theoryReport }): Promise<number> {
   const { options } = readOptions('results', argv, ['study', 'seeds', 'jobs', 'recipes', 'out', 'docs'], ['write-only', 'json']);
   const folder = (name: 'recipes' | 'out' | 'docs', fallback: string): string =>
     typeof options[name] === 'string' ? options[name] : fallback;
@@ -32,6 +39,7 @@ export async function results(argv: string[], child: RunChild = runInChild): Pro
   writeResults(
     studies.map((study) => readLogs(study, out)),
     docs,
+    theory,
   );
   return failed > 0 ? 1 : 0;
 }
@@ -71,10 +79,10 @@ export function readLogs(study: Study, out: string): StudyLogs {
 }
 
 /** Writes the report; figures of an earlier one that this has no use for are taken away. */
-export function writeResults(studies: readonly StudyLogs[], docs: string): void {
+export function writeResults(studies: readonly StudyLogs[], docs: string, theory: () => TheoryReport): void {
   if (!studies.some(({ variants }) => variants.some(({ logs }) => logs.length > 0)))
     throw new InputError('There is no finished run to write about. Leave out --write-only, or give --out the folder of the runs.');
-  const files = resultsReport(studies);
+  const files = resultsReport(studies, theory());
   rmSync(join(docs, 'figures', 'results'), { recursive: true, force: true });
   writeFiles(docs, files);
   process.stderr.write(`Written: ${relative(process.cwd(), join(docs, 'results.md'))} and ${files.size - 1} figures\n`);
