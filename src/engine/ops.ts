@@ -165,25 +165,42 @@ export function emitLogits(
 
 /**
  * Per-token logprob and entropy of softmax(x W^T) with x (R, C), W (V, C), rows in chunks so that full logits never exist. With `train` the
- * gradients of -sum_r (weight lp + entropyWeight h) in x and W are emitted at once.
+ * gradients of -sum_r (weight lp + entropyWeight h) in x and W are emitted at once. `weigh` emits what makes the weights from all rows' logprob: it
+ * costs a second softmax, and a second product for the logits where they do not fit one chunk.
  */
-export function linearCrossEntropy(graph: Graph, x: Tensor, head: Weight, rows: LossRows, train: boolean): void {
+export function linearCrossEntropy(graph: Graph, x: Tensor, head: Weight, rows: LossRows, train: boolean, weigh?: () => void): void {
   const [R, C] = x.shape as [number, number];
   const V = head.shape[0];
   const ld = logitStride(V);
   const chunk = chunkRows(graph.gpu, R, V);
   const LANES = lanes(graph, V);
   const dx = train && !graph.frozen(x) ? graph.gradientFor(x) : null;
-  for (let firstRow = 0; firstRow < R; firstRow += chunk) {
-    const count = Math.min(chunk, R - firstRow);
+  const logitsOf = (firstRow: number, count: number): Tensor => {
     const logits = graph.temp('logits', [count, ld]);
     emitLogits(graph, x, head, logits, { rows: count, firstRow, ld });
+    return logits;
+  };
+  const softmax = (logits: Tensor, firstRow: number, count: number, gradient: boolean): void =>
     graph.dispatch('loss/cross_entropy', [logits, rows.spec, rows.weight, rows.entropyWeight, rows.logprob, rows.entropy], {
-      overrides: { LANES, GRADIENT: train ? 1 : 0 },
+      overrides: { LANES, GRADIENT: gradient ? 1 : 0 },
       args: { rows: count, firstRow, V, ld, bias: rows.bias },
       grid: rowGrid(count, LANES),
       cost: 12 * count * V,
     });
+  let only: Tensor | null = null;
+  if (weigh) {
+    for (let firstRow = 0; firstRow < R; firstRow += chunk) {
+      const count = Math.min(chunk, R - firstRow);
+      const logits = logitsOf(firstRow, count);
+      softmax(logits, firstRow, count, false);
+      if (count === R) only = logits;
+    }
+    weigh();
+  }
+  for (let firstRow = 0; firstRow < R; firstRow += chunk) {
+    const count = Math.min(chunk, R - firstRow);
+    const logits = only ?? logitsOf(firstRow, count);
+    softmax(logits, firstRow, count, train);
     if (!train) continue;
     head.pieces.forEach(({ row, tensor }, i) => {
       const N = tensor.shape[0] as number;

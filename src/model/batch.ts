@@ -231,6 +231,8 @@ export interface TrainOptions {
   checkpoint?: boolean;
   /** Its dispatches come first (the E-step's weights). */
   lead?: (graph: Graph, inputs: Inputs) => void;
+  /** Its dispatches come between the rows' log-probabilities and their gradients: weights that depend on them. */
+  weigh?: (graph: Graph, inputs: Inputs) => void;
 }
 
 /** Forward and backward over a batch into the optimiser's gradients; Optimizer.step() or accumulate() and update() run it. */
@@ -245,7 +247,8 @@ export async function makeTrainPlan(
     options.lead?.(graph, inputs);
     model.bindGradients(graph, optimizer.gradients, options.accumulate ?? false);
     const hidden = model.forward(graph, inputs, shape.B, shape.T, shape.W, { train: true, checkpoint: options.checkpoint ?? false });
-    linearCrossEntropy(graph, hidden, model.head, inputs, true);
+    const { weigh } = options;
+    linearCrossEntropy(graph, hidden, model.head, inputs, true, weigh && (() => weigh(graph, inputs)));
     graph.backward();
     emitLoss(graph, inputs, optimizer.loss);
     return inputs;

@@ -1,5 +1,6 @@
 // RLVR of one arm: steps on freshly drawn programs, the same ones for every arm. Promises: sampler and trainer are compared at every step.
 // Refuses to go on where they disagree (promise P6).
+import { objectiveOf } from '../rlvr/objective.ts';
 import { LatentSource, type Verify } from '../rlvr/source.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
 import type { StageRef } from './events.ts';
@@ -10,7 +11,7 @@ import { showGroup } from './show.ts';
 
 export async function practise(run: RunCore, arm: Arm): Promise<void> {
   const { recipe, corpus } = run.i;
-  const { steps, prompts, group, lr, range } = recipe.rlvr;
+  const { steps, prompts, group, range, updates, minibatches, lr, clipNorm, overlongWindow } = recipe.rlvr;
   const { maxTokens: T, maxScript: S } = corpus.sizes[range];
   const model = run.arms.get(arm);
   const { verify } = corpus;
@@ -21,7 +22,13 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
   const latent = run.latent();
   const judge: Verify = (rollouts) => rollouts.map((r) => verify(r.program, r.written));
   const source = await LatentSource.make(run.policy, { rows: prompts * group, T, S, W }, latent);
-  const trainer = await RlvrTrainer.make(run.policy, run.optimizer, source, { prompts, group, T, W, bias: latent.bias });
+  const trainer = await RlvrTrainer.make(
+    { policy: run.policy, reference: model },
+    run.optimizer,
+    source,
+    { prompts, group, T, W, bias: latent.bias },
+    { objective: objectiveOf(recipe.rlvr), updates, minibatches, lr, clipNorm, overlongWindow },
+  );
   try {
     const ref: StageRef = { stage: 'rlvr', arm };
     const rng = run.rng('rlvr'); // the same prompts for every arm
@@ -32,7 +39,6 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
         const { metrics, rollouts, tokens } = await trainer.step({
           draw: (count) => corpus.train(rng, count, range),
           verify: judge,
-          lr,
           seed: recipe.seed,
           stream: (round) => run.stream('rlvr', round, arm, step),
         });

@@ -1,5 +1,5 @@
 // The built-in recipes. quick is sized for a CPU adapter (minutes); full has the study's sizes.
-import type { BuiltinKind, Recipe } from './recipe.ts';
+import { type BuiltinKind, type Recipe, RLVR_DEFAULTS } from './recipe.ts';
 
 type Ra3 = Recipe['ra3'];
 
@@ -87,7 +87,7 @@ export function presetRecipe(task: BuiltinKind, preset: 'quick' | 'full'): Recip
     ra3: { ...RA3, ...ra3, m: { ...ra3.m } },
     // as many updates as all M-steps together
     ntp: { ...ra3.m, steps: RA3.emIterations * ra3.m.steps },
-    rlvr: { preset: 'drgrpo', range: 'in', steps: rlvrSteps, prompts: 12, group: 8, lr: 1e-4 },
+    rlvr: { ...RLVR_DEFAULTS, preset: 'drgrpo', range: 'in', steps: rlvrSteps, prompts: 12, group: 8, lr: 1e-4 },
     evaluate: { prompts, samples: 8, ranges: ['in'] },
   };
 }

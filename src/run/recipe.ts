@@ -27,6 +27,49 @@ const range = v.picklist(RANGES);
 /** How a fresh base is trained when the recipe does not say. */
 export const BASE_DEFAULTS = { steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 };
 
+export const PRESETS = ['drgrpo', 'grpo', 'dapo', 'rloo', 'reinforce++', 'gspo', 'cispo'] as const;
+/** RLVR's switches; src/rlvr/objective.ts says what each means and what the presets set. */
+export const OBJECTIVE = {
+  baseline: ['group-mean', 'leave-one-out', 'batch-mean'],
+  scale: ['none', 'group-std', 'batch-std'],
+  ratio: ['none', 'token', 'sequence'],
+  clip: ['none', 'symmetric', 'asymmetric', 'weight-only', 'dual'],
+  aggregation: ['token-mean', 'sequence-mean', 'sequence-sum'],
+  kl: ['off', 'k1', 'k2', 'k3'],
+  klPlace: ['loss', 'reward'],
+  overlong: ['off', 'soft', 'mask'],
+} as const;
+/** A switch that the recipe leaves to the preset. */
+const choice = <const T extends readonly string[]>(options: T) => v.optional(v.picklist(['preset', ...options] as const), 'preset');
+const amount = (lo: number, hi: number) => v.optional(v.union([v.literal('preset'), real(lo, hi)]), 'preset');
+
+const RLVR_OPTIONS = {
+  /** Updates per batch of rollouts, on its parts (whole groups) in turn; from the second on the policy is no longer the one that sampled. */
+  updates: v.optional(positive(64), 1),
+  minibatches: v.optional(positive(64), 1),
+  /** Gradients are clipped to this norm; 0 = not. */
+  clipNorm: v.optional(real(0, 1e6), 1),
+  baseline: choice(OBJECTIVE.baseline),
+  scale: choice(OBJECTIVE.scale),
+  ratio: choice(OBJECTIVE.ratio),
+  clip: choice(OBJECTIVE.clip),
+  clipLow: amount(0, 1),
+  clipHigh: amount(0, 1000),
+  aggregation: choice(OBJECTIVE.aggregation),
+  /** Estimator of the KL to the model that RLVR started from, where it counts, and its weight. */
+  kl: choice(OBJECTIVE.kl),
+  klPlace: choice(OBJECTIVE.klPlace),
+  klBeta: amount(0, 100),
+  entropyBonus: amount(0, 10),
+  /** Rounds of sampling at most that replace groups without spread. */
+  dynamicSampling: v.optional(v.union([v.literal('preset'), count(31)]), 'preset'),
+  /** Rollouts near the limit of their length: punished within its last part (a fraction of it), or masked out where they were cut off. */
+  overlong: choice(OBJECTIVE.overlong),
+  overlongWindow: v.optional(real(0.001, 1), 0.2),
+};
+/** What those settings of RLVR are that a recipe leaves out. */
+export const RLVR_DEFAULTS = v.parse(v.strictObject(RLVR_OPTIONS), {});
+
 export const RecipeSchema = v.strictObject({
   version: v.literal(1),
   name: v.pipe(v.string(), v.maxLength(120)),
@@ -99,13 +142,14 @@ export const RecipeSchema = v.strictObject({
   }),
   ntp: supervised,
   rlvr: v.strictObject({
-    preset: v.picklist(['drgrpo']),
+    preset: v.picklist(PRESETS),
     /** Range of the programs that RLVR practises on. */
     range: v.optional(range, 'in'),
     steps: count(1e5),
     prompts: positive(1024),
     group: positive(128),
     lr: real(0, 1),
+    ...RLVR_OPTIONS,
   }),
   evaluate: v.strictObject({
     prompts: positive(16384),

@@ -11,6 +11,7 @@ import type { LatentTrace } from '../midtrain/rollouts.ts';
 import type { LatentPolicy } from '../model/latentRollout.ts';
 import { Optimizer } from '../model/optimizer.ts';
 import { parameterCount, Transformer } from '../model/transformer.ts';
+import { objectiveNotices } from '../rlvr/objective.ts';
 import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
 import { type RunControl, Stopped } from './control.ts';
@@ -103,6 +104,8 @@ export class RunCore {
       stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
     });
     for (const message of corpus.notices) this.i.emit({ type: 'notice', level: 'info', message });
+    if (recipe.rlvr.steps > 0)
+      for (const message of objectiveNotices(recipe.rlvr)) this.i.emit({ type: 'notice', level: 'warning', message });
     let status: RunSummary['status'] = 'finished';
     let error: string | null = null;
     try {

@@ -80,7 +80,8 @@ export function planStages(recipe: Recipe, corpus: Sizes, parameters: number): P
   }
   if (corpus.verify && rlvr.steps > 0) {
     for (const arm of arms) {
-      add({ stage: 'rlvr', arm }, rlvr.steps, rlvr.prompts * rlvr.group * corpus.sizes[rlvr.range].maxTokens, DECODE + TRAIN);
+      const passes = DECODE + (TRAIN * rlvr.updates) / rlvr.minibatches;
+      add({ stage: 'rlvr', arm }, rlvr.steps, rlvr.prompts * rlvr.group * corpus.sizes[rlvr.range].maxTokens, passes);
       evaluation(arm, 'after');
     }
   }

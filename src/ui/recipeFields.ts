@@ -1,4 +1,5 @@
 // The recipe's fields as the form names them. Fields that the recipe at hand does not have (another kind of task) are left out.
+import { OBJECTIVE, PRESETS } from '../run/recipe.ts';
 
 export interface Field {
   path: string;
@@ -9,6 +10,17 @@ export interface Field {
 }
 
 const number = (path: string, label: string, about: string): Field => ({ path, label, about, kind: 'number' });
+
+const OBJECTIVE_CHOICES: readonly [keyof typeof OBJECTIVE, string, string][] = [
+  ['baseline', 'Baseline', 'What is taken from a reward'],
+  ['scale', 'Scale', 'Standard deviation that the advantage is divided by'],
+  ['ratio', 'Ratio', 'Importance ratio to the policy that sampled'],
+  ['clip', 'Clipping', 'Of the ratio; weight-only keeps the gradient, dual bounds negative advantages too'],
+  ['aggregation', 'Aggregation', 'Of tokens to the loss; sequence-sum divides by a constant length'],
+  ['kl', 'KL', 'Estimator of the KL to the model that RLVR started from'],
+  ['klPlace', 'KL in', ''],
+  ['overlong', 'Overlong', 'Rollouts near the longest length: punished (soft), or left out where they were cut off (mask)'],
+];
 
 export const GROUPS: readonly { title: string; open: boolean; fields: readonly Field[] }[] = [
   {
@@ -71,10 +83,29 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
     title: 'RLVR',
     open: false,
     fields: [
+      {
+        path: 'rlvr.preset',
+        label: 'Objective',
+        about: 'Sets every switch below that is left at "preset"',
+        kind: 'choice',
+        options: PRESETS,
+      },
       number('rlvr.steps', 'Steps', 'Per arm; 0 = no RLVR'),
       number('rlvr.prompts', 'Prompts', 'Per step'),
       number('rlvr.group', 'Rollouts (G)', 'Per prompt'),
       number('rlvr.lr', 'Learning rate', ''),
+      number('rlvr.clipNorm', 'Clip norm', 'Gradients are clipped to this norm; 0 = not'),
+      number('rlvr.updates', 'Updates', 'Per batch of rollouts; from the second on they are off-policy'),
+      number('rlvr.minibatches', 'Minibatches', 'Parts of the batch that updates take in turn; they divide the prompts'),
+      ...OBJECTIVE_CHOICES.map(
+        ([key, label, about]): Field => ({ path: `rlvr.${key}`, label, about, kind: 'choice', options: ['preset', ...OBJECTIVE[key]] }),
+      ),
+      number('rlvr.clipLow', 'Clip low', 'Ratios below 1 minus this are clipped; "preset" = as the objective has it'),
+      number('rlvr.clipHigh', 'Clip high', 'Ratios above 1 plus this are clipped; "preset" = as the objective has it'),
+      number('rlvr.klBeta', 'KL weight β', '"preset" = as the objective has it'),
+      number('rlvr.entropyBonus', 'Entropy bonus', 'Weight of the mean entropy per token; "preset" = as the objective has it'),
+      number('rlvr.dynamicSampling', 'Resampling', 'Rounds at most that replace groups without spread; "preset" = as the objective has it'),
+      number('rlvr.overlongWindow', 'Overlong window', 'Last part of the longest length in which rollouts are punished, as a fraction'),
     ],
   },
   {

@@ -16,6 +16,7 @@ import { Generator } from '../../src/model/generator.ts';
 import { LatentRollout } from '../../src/model/latentRollout.ts';
 import { ADAMW_DEFAULTS, Optimizer } from '../../src/model/optimizer.ts';
 import { Transformer } from '../../src/model/transformer.ts';
+import { PRESETS } from '../../src/rlvr/objective.ts';
 import { LatentSource } from '../../src/rlvr/source.ts';
 import { RlvrTrainer } from '../../src/rlvr/trainer.ts';
 import { FineTune, type FineTuneSettings } from '../../src/run/fineTune.ts';
@@ -126,7 +127,10 @@ const CASES: [string, Make, number][] = [
     'an RLVR trainer',
     async () => {
       const source = await LatentSource.make(model, { rows: 4, T, S: T, W: TASK.window }, POLICY);
-      return RlvrTrainer.make(model, optimizer, source, { prompts: 2, group: 2, T, W: TASK.window, bias: 0 });
+      const shape = { prompts: 2, group: 2, T, W: TASK.window, bias: 0 };
+      // with a reference and ratios: everything that RLVR may allocate
+      const settings = { objective: PRESETS.grpo, updates: 2, minibatches: 2, lr: 1e-3, clipNorm: 1, overlongWindow: 0.2 };
+      return RlvrTrainer.make({ policy: model, reference: model }, optimizer, source, shape, settings);
     },
     20,
   ],

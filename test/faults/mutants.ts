@@ -337,6 +337,17 @@ export const MUTANTS: Mutant[] = [
     ['settings[0] * settings[1]', 'settings[1]'],
   ]),
 
+  ...of(
+    /^loss\/policy_gradient$/,
+    ['policy', 'loss/policy_gradient equals'],
+    [
+      ['slope -= args.beta', 'slope += args.beta'],
+      ['else if (kept != q) { slope = 0.0; }', ''],
+      ['difference / max(trained, 1.0)', 'difference / f32(args.T)'],
+      ['max(t.y, largest)', 'largest'],
+    ],
+  ),
+
   ...of(/^profile\/stream_copy$/, ['profile', 'profile/stream_copy'], [['i >= args.N', 'i + 1u >= args.N']]),
   ...of(/^profile\/multiply_add$/, ['profile', 'profile/multiply_add'], [['args.steps, 65536u) / 4u', 'args.steps, 65536u) / 8u']]),
 ];

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../src/run/events.ts';
-import { ARMS, BUILTIN_KINDS, RANGES, type Recipe } from '../../src/run/recipe.ts';
+import { ARMS, OBJECTIVE, PRESETS, BUILTIN_KINDS, RANGES, type Recipe } from '../../src/run/recipe.ts';
 import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
 
@@ -30,6 +30,7 @@ const task = fc.oneof(
     maxRows: whole(1, 1e6),
   }),
 );
+const orPreset = <T>(values: fc.Arbitrary<T>) => fc.oneof(fc.constant('preset' as const), values);
 const recipe: fc.Arbitrary<Recipe> = fc.record({
   version: fc.constant(1 as const),
   name: text(120),
@@ -70,12 +71,29 @@ const recipe: fc.Arbitrary<Recipe> = fc.record({
   }),
   ntp: supervised,
   rlvr: fc.record({
-    preset: fc.constant('drgrpo' as const),
+    preset: fc.constantFrom(...PRESETS),
     range: fc.constantFrom(...RANGES),
     steps: whole(0, 1e5),
     prompts: whole(1, 1024),
     group: whole(1, 128),
     lr: real(0, 1),
+    updates: whole(1, 64),
+    minibatches: whole(1, 64),
+    clipNorm: real(0, 1e6),
+    baseline: orPreset(fc.constantFrom(...OBJECTIVE.baseline)),
+    scale: orPreset(fc.constantFrom(...OBJECTIVE.scale)),
+    ratio: orPreset(fc.constantFrom(...OBJECTIVE.ratio)),
+    clip: orPreset(fc.constantFrom(...OBJECTIVE.clip)),
+    clipLow: orPreset(real(0, 1)),
+    clipHigh: orPreset(real(0, 1000)),
+    aggregation: orPreset(fc.constantFrom(...OBJECTIVE.aggregation)),
+    kl: orPreset(fc.constantFrom(...OBJECTIVE.kl)),
+    klPlace: orPreset(fc.constantFrom(...OBJECTIVE.klPlace)),
+    klBeta: orPreset(real(0, 100)),
+    entropyBonus: orPreset(real(0, 10)),
+    dynamicSampling: orPreset(whole(0, 31)),
+    overlong: orPreset(fc.constantFrom(...OBJECTIVE.overlong)),
+    overlongWindow: real(0.001, 1),
   }),
   evaluate: fc.record({
     prompts: whole(1, 16384),

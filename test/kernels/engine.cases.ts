@@ -84,8 +84,8 @@ function specOf(rows: readonly LossRow[]): Uint32Array {
   return Uint32Array.from(rows.flatMap((row) => [row.target, mode(row), row.lo ?? 0, row.hi ?? 0]));
 }
 
-/** Runs linearCrossEntropy with gradients on x (R, C) and W (V, C). */
-async function runLoss(gpu: GpuContext, x: Float64Array, W: Float64Array, C: number, rows: readonly LossRow[], bias: number) {
+/** Runs linearCrossEntropy with gradients on x (R, C) and W (V, C); with `factor` the weights become factor times the log-probabilities on the way. */
+async function runLoss(gpu: GpuContext, x: Float64Array, W: Float64Array, C: number, rows: readonly LossRow[], bias: number, factor = 0) {
   const [R, V] = [x.length / C, W.length / C];
   const graph = new Graph(gpu, 'loss');
   const tensors = {
@@ -111,7 +111,9 @@ async function runLoss(gpu: GpuContext, x: Float64Array, W: Float64Array, C: num
   };
   graph.bindGradient(tensors.x, tensors.dx);
   graph.bindGradient(tensors.weight, tensors.dW);
-  linearCrossEntropy(graph, tensors.x, whole(tensors.weight), { ...loss, bias }, true);
+  const weigh = (): void =>
+    graph.dispatch('lora/scale', [loss.logprob, loss.weight], { args: { N4: Math.ceil(R / 4), accumulate: 0, factor }, grid: 1 });
+  linearCrossEntropy(graph, tensors.x, whole(tensors.weight), { ...loss, bias }, true, factor === 0 ? undefined : weigh);
   const plan = await graph.compile();
   plan.run();
   const [dx, dW, logprob, entropy] = (await download(gpu, [tensors.dx, tensors.dW, loss.logprob, loss.entropy])).map((h) => h.floats);
@@ -453,6 +455,27 @@ export const cases: KernelCase[] = [
       expectClose('entropy', got.entropy, expected.entropy);
       expectClose('dx', got.dx, matmulNN(expected.dlogits, W, R, C, V));
       expectClose('dW', got.dW, matmulTN(expected.dlogits, x, V, C, R));
+    },
+  },
+  {
+    name: 'linearCrossEntropy with weights made from all log-probabilities, in one piece and in chunks',
+    async run(gpu) {
+      for (const [R, V] of [
+        [10, 13],
+        [84, 50_021],
+      ] as const) {
+        const C = 4;
+        const x = randomFloats(R * C, 17, 3);
+        const W = randomFloats(V * C, 18);
+        const targets = randomIds(R, V, 19);
+        const rows = Array.from(targets, (target): LossRow => ({ target, mode: 'full', weight: 1 }));
+        const got = await runLoss(gpu, x, W, C, rows, 0, 0.5);
+        const { logprob, dlogits } = crossEntropyRows(matmulNT(x, W, R, V, C), V, rows);
+        for (let i = 0; i < dlogits.length; i++) dlogits[i]! *= 0.5 * logprob[Math.floor(i / V)]!;
+        check(got.chunks === 2 * Math.ceil(R / chunkRows(gpu, R, V)), `${got.chunks} chunks`);
+        expectClose(`${R} ${V}, logprob`, got.logprob, logprob);
+        expectClose(`${R} ${V}, dx`, got.dx, matmulNN(dlogits, W, R, C, V));
+      }
     },
   },
   ...Object.entries(LLAMAS).map(([name, t]) => ({

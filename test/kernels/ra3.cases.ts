@@ -8,6 +8,7 @@ import { LatentRollout } from '../../src/model/latentRollout.ts';
 import { Optimizer } from '../../src/model/optimizer.ts';
 import { Transformer } from '../../src/model/transformer.ts';
 import { readTrace, scriptOf } from '../../src/midtrain/rollouts.ts';
+import { PRESETS } from '../../src/rlvr/objective.ts';
 import { LatentSource, type Verify } from '../../src/rlvr/source.ts';
 import { RlvrTrainer } from '../../src/rlvr/trainer.ts';
 import { RunControl } from '../../src/run/control.ts';
@@ -154,7 +155,9 @@ async function samplerEqualsTrainer(gpu: GpuContext, task: LineTask): Promise<vo
   const optimizer = await Optimizer.make(model);
   const T = task.maxTokens;
   const source = await LatentSource.make(model, { rows: 8, T, S: T, W: task.window }, policyOf(task));
-  const trainer = await RlvrTrainer.make(model, optimizer, source, { prompts: 2, group: 4, T, W: task.window, bias: 0 });
+  const shape = { prompts: 2, group: 4, T, W: task.window, bias: 0 };
+  const settings = { objective: PRESETS.drgrpo, updates: 1, minibatches: 1, lr: 1e-3, clipNorm: 1, overlongWindow: 0.2 };
+  const trainer = await RlvrTrainer.make({ policy: model, reference: model }, optimizer, source, shape, settings);
   const rng = makeRng(3, 1);
   // a verifier that likes symbols below the middle, so that groups are mixed
   const verify: Verify = async (rollouts) =>
@@ -164,7 +167,7 @@ async function samplerEqualsTrainer(gpu: GpuContext, task: LineTask): Promise<vo
     }));
   for (let step = 0; step < 3; step++) {
     const draw = (count: number): Program[] => task.samplePrograms(rng, count);
-    const { metrics } = await trainer.step({ draw, verify, lr: 1e-3, seed: 4, stream: () => step });
+    const { metrics } = await trainer.step({ draw, verify, seed: 4, stream: () => step });
     const worst = metrics['sampler/logp_diff_max'] as number;
     expect(worst <= 1e-4, `${task.id}, step ${step}: sampler and trainer differ by ${worst} nats`);
     expect((metrics['policy/entropy'] as number) > 0, 'no entropy');

@@ -5,6 +5,16 @@ import { mean, table } from './numbers.ts';
 import type { SeedLog, StartEvent } from './seedLog.ts';
 import type { StudyLogs } from './studyLogs.ts';
 
+const PRESET_NAME: Record<Recipe['rlvr']['preset'], string> = {
+  drgrpo: 'Dr. GRPO',
+  grpo: 'GRPO',
+  dapo: 'DAPO',
+  rloo: 'RLOO',
+  'reinforce++': 'REINFORCE++',
+  gspo: 'GSPO',
+  cispo: 'CISPO',
+};
+
 export function adapterName({ adapter }: StartEvent): string {
   const name = adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(' ') || 'unknown';
   return adapter.software ? `${name} (software)` : name;
@@ -63,5 +73,5 @@ function ra3Facts(ra3: Recipe['ra3']): string {
 
 function rlvrFacts({ preset, range, steps, prompts, group, lr }: Recipe['rlvr']): string {
   if (steps === 0) return 'none';
-  return `${preset}: ${steps} steps of ${prompts} prompts × ${group} rollouts, lr ${lr}, range ${range}`;
+  return `${PRESET_NAME[preset]}: ${steps} steps of ${prompts} prompts × ${group} rollouts, lr ${lr}, range ${range}`;
 }
