@@ -34,6 +34,22 @@ export function truthy(value: PythonValue): boolean {
   }
 }
 
+/** set(value); null where Python raises: no iterable, or members that have no hash. */
+export function toSet(value: PythonValue): PythonValue | null {
+  let items: PythonValue[];
+  if (value.t === 'dict') items = value.v.map(([key]) => key);
+  else if (value.t === 'str') items = [...value.v].map((v) => ({ t: 'str', v }));
+  else if (value.t === 'bytes') items = value.v.map((v) => ({ t: 'int', v: String(v) }));
+  else if (value.t === 'list' || value.t === 'tuple' || isSet(value)) items = value.v;
+  else return null;
+  const members = new Map<unknown, PythonValue>();
+  for (const item of items) {
+    if (item.t === 'list' || item.t === 'dict' || item.t === 'set') return null;
+    members.set(hashKey(item) ?? item, item);
+  }
+  return { t: 'set', v: [...members.values()] };
+}
+
 /** value is True, False or None. */
 export function identical(value: PythonValue, constant: PythonValue): boolean {
   if (value.t === 'bool' && constant.t === 'bool') return value.v === constant.v;
