@@ -1,6 +1,6 @@
 // From a run's log to what a chart draws: which curves, on which axis, smoothed how. Pure; knows no chart library.
 // Values that are not finite stay in place as null, so that a gap is seen; smoothing steps over them.
-import { ARM_LABEL, ARMS } from '../run/recipe.ts';
+import { ARM_LABEL, ARMS, RANGES, type Range } from '../run/recipe.ts';
 import { type Arm, type Curve, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
 
 export interface Line {
@@ -39,6 +39,7 @@ export const METRICS = {
 } as const;
 
 export const ARM_ORDER: readonly Arm[] = ARMS;
+export const RANGE_ORDER: readonly Range[] = RANGES;
 
 export function armLabel(arm: Arm): string {
   return ARM_LABEL[arm];

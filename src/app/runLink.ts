@@ -1,11 +1,11 @@
 // A run as a link and back: recipe, results and the curves that the page draws first, most important first. A link's curves come back as
 // events, so that every panel reads them as it reads any log. Refuses curves whose name is no stage, arm and metric.
 import { decodeLink, encodeLink } from '../share/link.ts';
-import { METRICS } from './curves.ts';
+import { ARM_ORDER, METRICS } from './curves.ts';
 import { type Arm, type Recipe, type RunEvent, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
 
 const STAGES: readonly Stage[] = ['rlvr', 'e-step', 'ntp', 'm-step'];
-const CURVE_NAME = /^(rlvr|e-step|ntp|m-step) (base|ntp|ra3) (\d{0,3}) (\S{1,80})$/;
+const CURVE_NAME = new RegExp(`^(${STAGES.join('|')}) (${ARM_ORDER.join('|')}) (\\d{0,3}) (\\S{1,80})$`);
 
 export async function writeRunLink(recipe: Recipe, log: RunLog): Promise<string> {
   const drawn: string[] = [METRICS.reward, METRICS.lineReward, METRICS.lineElbo, METRICS.thinkRate, METRICS.loss];

@@ -113,7 +113,9 @@ interface StageRecord {
   ref: StageRef;
   startAt: number;
   endAt: number;
+  /** Planned, and taken: a stage may end before what was planned. */
   steps: number;
+  taken: number;
   timeMs: number | null;
   progress: { at: number; done: number; total: number }[];
 }
@@ -181,9 +183,10 @@ export class RunLog {
 
   private takeStage(event: Extract<RunEvent, { type: 'stage' }>, at: number): void {
     const record = this.stage(event, at);
-    record.steps = Math.max(record.steps, event.steps);
+    if (event.status === 'start') record.steps = Math.max(record.steps, event.steps);
     if (event.status === 'end') {
       record.endAt = at;
+      record.taken = event.steps;
       record.timeMs = event.timeMs;
     }
   }
@@ -192,7 +195,7 @@ export class RunLog {
     const key = keyOf(ref);
     let record = this.stageByKey.get(key);
     if (!record) {
-      record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, timeMs: null, progress: [] };
+      record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, taken: 0, timeMs: null, progress: [] };
       this.stageByKey.set(key, record);
     }
     record.startAt = Math.min(record.startAt, at);
@@ -223,10 +226,10 @@ export class RunLog {
 
   stagesAt(cut: number): StageProgress[] {
     return [...this.stageByKey.values()].map((record) => {
-      const { ref, steps, timeMs } = record;
+      const { ref, steps, taken, timeMs } = record;
+      if (record.endAt < cut) return { ref, done: taken, total: taken, state: 'done', timeMs };
       const last = lastBefore(record.progress, cut);
-      const total = Math.max(last?.total ?? 0, steps);
-      if (record.endAt < cut) return { ref, done: total, total, state: 'done', timeMs };
+      const total = last?.total ?? steps;
       return { ref, done: last?.done ?? 0, total, state: record.startAt < cut ? 'running' : 'waiting', timeMs: null };
     });
   }
@@ -235,10 +238,10 @@ export class RunLog {
     return lastBefore(this.overall, cut) ?? null;
   }
 
-  /** The latest result of every (arm, phase) before the cut. */
+  /** The latest result of every (arm, phase, range) before the cut. */
   resultsBefore(cut: number): ArmResult[] {
     const latest = new Map<string, ArmResult>();
-    for (const { at, result } of this.results) if (at < cut) latest.set(`${result.arm} ${result.phase}`, result);
+    for (const { at, result } of this.results) if (at < cut) latest.set(`${result.arm} ${result.phase} ${result.range ?? 'in'}`, result);
     return [...latest.values()];
   }
 

@@ -5,8 +5,9 @@ import { type BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
 import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
 import type { Transformer } from '../model/transformer.ts';
 import type { ArmResult } from '../run/events.ts';
-import { meanDuration, thinkRates } from '../midtrain/durations.ts';
+import { lineChoices } from '../midtrain/actionSet.ts';
 import { boundaryRow } from '../midtrain/elbo.ts';
+import { describeThoughts } from '../midtrain/metrics.ts';
 import { type LatentTrace, readTrace, scriptOf } from '../midtrain/rollouts.ts';
 import { buildSequence, ROLE, type Sequence } from '../tasks/sequence.ts';
 import { makeRng } from '../tasks/rng.ts';
@@ -72,7 +73,19 @@ export class Evaluator {
       return { n: samples, c };
     });
     const ks = [1, 8, 16, 64].filter((k) => k <= samples);
-    return { ...describe(traces), passAt: passAt(problems, ks, makeRng(seed, 77)), heldOutNll: null, tokens: countTokens(traces) };
+    const described = describeThoughts(traces);
+    const lines = lineChoices(
+      programs,
+      traces.map((t) => t.written),
+      samples,
+    );
+    return {
+      ...described,
+      abstractions: { ...described.abstractions, lines },
+      passAt: passAt(problems, ks, makeRng(seed, 77)),
+      heldOutNll: null,
+      tokens: countTokens(traces),
+    };
   }
 
   /** Expert lines forced under the model's own thoughts: how it thinks, and the lines' mean negative log-likelihood per scored token. */
@@ -92,7 +105,7 @@ export class Evaluator {
         }
       });
     }
-    return { ...describe(traces), passAt: {}, heldOutNll: count ? nll / count : null, tokens: 2 * countTokens(traces) };
+    return { ...describeThoughts(traces), passAt: {}, heldOutNll: count ? nll / count : null, tokens: 2 * countTokens(traces) };
   }
 
   /** One forced rollout of each of a few programs (at most `rows`), with each line's log-probability with and without all thoughts. */
@@ -186,16 +199,3 @@ function perLine(sequence: Sequence, logprob: Float32Array): Float64Array {
 }
 
 const countTokens = (traces: readonly LatentTrace[]): number => traces.reduce((n, t) => n + t.sequence.ids.length, 0);
-
-function describe(
-  traces: readonly LatentTrace[],
-): Pick<ArmResult, 'thinkRate' | 'thinkByLine' | 'thoughtsPerProgram' | 'meanDuration' | 'contentRight'> {
-  const rates = thinkRates(traces.map((t) => ({ latents: t.latents, truth: t.program.truth })));
-  return {
-    thinkRate: rates.rate,
-    thinkByLine: rates.byLine,
-    thoughtsPerProgram: rates.perProgram,
-    meanDuration: meanDuration(traces.map((t) => t.sequence.thinks)),
-    contentRight: rates.contentRight,
-  };
-}

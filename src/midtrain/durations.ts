@@ -60,6 +60,33 @@ export function geometricPrior(alpha: number, d: number): number {
   return (1 - alpha) * alpha ** (d - 1);
 }
 
+/** Fractions of the segments that last 1..most lines; null without segments. */
+export function durationShares(programs: readonly Thinks[], most: number): number[] | null {
+  const all = programs.reduce((n, p) => n + segmentsOf(p).length, 0);
+  return all ? durationHistogram(programs, most).map((count) => count / all) : null;
+}
+
+/**
+ * What durationShares would be on average if the same segments, begun where they begin, had durations ~ Geometric(1 - alpha) cut by the programs' ends.
+ */
+export function geometricShares(programs: readonly Thinks[], alpha: number, most: number): number[] | null {
+  const out = new Array<number>(most).fill(0);
+  let all = 0;
+  for (const p of programs) {
+    for (const { start } of segmentsOf(p)) {
+      const left = p.length - start;
+      all += 1;
+      for (let d = 1; d <= Math.min(left, most); d++) out[d - 1]! += d < left ? geometricPrior(alpha, d) : alpha ** (left - 1);
+    }
+  }
+  return all ? out.map((v) => v / all) : null;
+}
+
+/** Decisions per program: each thought is one, and each line before the first, a primitive action on its own. */
+export function decisionsPerProgram(programs: readonly Thinks[]): number | null {
+  return mean(programs.map((p) => p.length - segmentsOf(p).reduce((n, { duration }) => n + duration - 1, 0)));
+}
+
 /**
  * gbar = mean of gamma^tau over segments, its largest mean over the lines at which segments start (a stand-in for the sup over states),
  * and the effective horizon 1 / (1 - gbar). gamma below 1.

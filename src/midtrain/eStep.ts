@@ -10,8 +10,18 @@ import type { Transformer } from '../model/transformer.ts';
 import { ROLE } from '../tasks/sequence.ts';
 import { targetsOf } from '../tasks/targets.ts';
 import type { Program } from '../tasks/task.ts';
-import { type ElboSettings, type Group, alphaOfPenalty, lineTotal } from './elbo.ts';
-import { type PolicyTrace, eStepMetrics } from './metrics.ts';
+import {
+  type ElboSettings,
+  type Group,
+  alphaOfPenalty,
+  bestOf,
+  leaveOneOut,
+  lineLogprobs,
+  lineRewards,
+  lineTotal,
+  thoughtCost,
+} from './elbo.ts';
+import { type PolicyTrace, abstractionMetrics, eStepMetrics } from './metrics.ts';
 import { type LatentTrace, readTrace, scriptOf, thinkProbability } from './rollouts.ts';
 import { setTargets } from './supervised.ts';
 
@@ -32,6 +42,8 @@ interface ElboTensors {
   first: Tensor;
   count: Tensor;
   cost: Tensor;
+  /** log q of each line's decision and content; null where the objective does not weigh by it. */
+  logQ: Tensor | null;
   lineLogprob: Tensor;
   reward: Tensor;
   advantage: Tensor;
@@ -57,7 +69,7 @@ export class EStep {
   private readonly alpha: number;
   readonly rollout: LatentRollout;
   private readonly score: BatchPlan;
-  private readonly train: BatchPlan;
+  readonly train: BatchPlan;
   private readonly optimizer: Optimizer;
   private readonly t: ElboTensors;
   private readonly qRows: BatchRows;
@@ -107,6 +119,7 @@ export class EStep {
       t.first = u32('line first', [N]);
       t.count = u32('line count', [N]);
       t.cost = graph.input('line cost', [N]);
+      t.logQ = settings.objective === 'importance-weighted' ? graph.input('log q', [N]) : null;
       t.lineLogprob = graph.input('line logprob', [N]);
       t.reward = graph.input('line reward', [N]);
       t.advantage = graph.input('advantage', [N]);
@@ -118,10 +131,12 @@ export class EStep {
         args: { N, normalised: settings.lengthNormalised ? 1 : 0 },
         grid: flatGrid(N),
       });
-      graph.dispatch('latent/advantages', [t.reward, t.count, t.advantage], {
-        args: { P, G, L, gamma: settings.gamma },
-        grid: Math.ceil((P * L) / 64),
-      });
+      const grid = Math.ceil((P * L) / 64);
+      if (t.logQ) graph.dispatch('latent/importance_advantages', [t.reward, t.logQ, t.count, t.advantage], { args: { P, G, L }, grid });
+      else {
+        const factor = settings.exact ? leaveOneOut(G) : 1;
+        graph.dispatch('latent/advantages', [t.reward, t.count, t.advantage], { args: { P, G, L, gamma: settings.gamma, factor }, grid });
+      }
       graph.dispatch('latent/advantage_scale', [t.advantage, t.count, t.scale], {
         args: { N, normalise: settings.normalised ? 1 : 0 },
         grid: 1,
@@ -174,17 +189,26 @@ export class EStep {
     });
   }
 
-  /** One E-step update on P programs. */
+  /** One E-step on P programs: G rollouts of each, and the update by them. */
   async step(programs: readonly Program[], lr: number, seed: number, stream: number): Promise<EStepResult> {
-    const { P, G, T, L } = this.shape;
-    const { gpu } = this.policy;
+    const { P, G } = this.shape;
     if (programs.length !== P) throw new RangeError(`${programs.length} programs for an E-step of ${P}.`);
     const traces = await this.sample(
       programs.flatMap((p) => new Array<Program>(G).fill(p)),
       seed,
       stream,
     );
-    const group = this.describe(programs, traces);
+    const metrics = await this.update(programs, traces, lr);
+    return { metrics, traces, tokens: 3 * traces.reduce((n, t) => n + t.sequence.ids.length, 0) };
+  }
+
+  /** One update of q by G rollouts of each of P programs, one program after the other; leaves the rows' weights in the training plan. */
+  async update(programs: readonly Program[], traces: readonly LatentTrace[], lr: number): Promise<Record<string, number | null>> {
+    const { P, G, T, L } = this.shape;
+    const { settings } = this;
+    const { gpu } = this.policy;
+    const group = this.describe(programs, traces, G);
+    const q = this.policyTrace(traces);
     this.fillFrozen(traces);
     this.qRows.clear();
     const R = P * G * T;
@@ -194,10 +218,8 @@ export class EStep {
     const first = new Uint32Array(P * G * L);
     const count = new Uint32Array(P * G * L);
     const cost = new Float32Array(P * G * L);
-    let tokens = 0;
     traces.forEach((trace, b) => {
       const { sequence } = trace;
-      tokens += sequence.ids.length;
       const targets = targetsOf(sequence, 'policy-estep', { latent: this.latent.form });
       setTargets(this.qRows, b, sequence, targets, () => 0);
       for (let i = 0; i + 1 < sequence.ids.length; i++) scored[b * T + i] = sequence.scored[i + 1] as number;
@@ -205,13 +227,11 @@ export class EStep {
         const n = b * L + t;
         first[n] = b * T + start - 1;
         count[n] = (trace.written[t] as number[]).length;
-        cost[n] = group.think[n]
-          ? this.settings.c +
-            this.settings.tokenPenalty * (group.latentTokens[n] as number) +
-            (group.capHit[n] ? this.settings.capPenalty : 0)
-          : 0;
+        cost[n] = group.think[n] ? thoughtCost(settings, group.latentTokens[n] as number, group.capHit[n] === 1) : 0;
+        if (settings.exact)
+          cost[n] = (cost[n] as number) - settings.eta * ((trace.decisionEntropy[t] as number) + (q.contentEntropy[n] as number));
       });
-      // rows of the policy's own tokens, last to first, so that each knows the entropy of its thought's later rows
+      // rows of the policy's own tokens, last to first, so that each knows the entropy of its thought's later rows (unless the returns hold it)
       let line = -1;
       let sum = 0;
       for (let i = sequence.ids.length - 2; i >= 0; i--) {
@@ -220,7 +240,7 @@ export class EStep {
         if (own !== line) [line, sum] = [own, 0];
         rowLine[b * T + i] = b * L + own;
         later[b * T + i] = sum;
-        if (!targets.decision[i]) sum += trace.entropy[i + 1] as number;
+        if (!targets.decision[i] && !settings.exact) sum += trace.entropy[i + 1] as number;
       }
     });
     const { t } = this;
@@ -230,23 +250,58 @@ export class EStep {
     writeTensor(gpu, t.first, first);
     writeTensor(gpu, t.count, count);
     writeTensor(gpu, t.cost, cost);
+    if (t.logQ)
+      writeTensor(
+        gpu,
+        t.logQ,
+        Float32Array.from(q.decisionLogprob, (d, n) => d + (q.contentLogprob[n] as number)),
+      );
     writeTensor(gpu, t.rowLine, rowLine);
     writeTensor(gpu, t.later, later);
-    writeTensor(gpu, t.settings, Float32Array.of(1 / lineTotal(group), this.settings.eta));
+    writeTensor(gpu, t.settings, Float32Array.of(1 / lineTotal(group), settings.eta));
     this.score.plan.run();
     this.optimizer.step(this.train, { ...ADAMW_DEFAULTS, lr });
     const [lineLogprob, norm] = await readTensors(gpu, [t.lineLogprob, this.optimizer.norm]);
     group.lineLogprob.set(lineLogprob as Float32Array);
     await this.optimizer.reports();
-    const metrics = eStepMetrics(group, this.policyTrace(traces), this.settings, { alpha: this.alpha, logZ: this.logZ });
-    return { metrics: { ...metrics, 'grad/norm': (norm as Float32Array)[0] as number }, traces, tokens: 3 * tokens };
+    return {
+      ...eStepMetrics(group, q, settings, { alpha: this.alpha, logZ: this.logZ }),
+      ...abstractionMetrics(traces),
+      'grad/norm': (norm as Float32Array)[0] as number,
+    };
   }
 
-  private describe(programs: readonly Program[], traces: readonly LatentTrace[]): Group {
-    const { P, G, L } = this.shape;
-    const N = P * G * L;
+  /**
+   * Thoughts for each program under q: of `samples` rollouts (at most P G) the one with the highest summed reward under pi, costs included; the first
+   * of equals. One sample is taken as it is.
+   */
+  async infuse(
+    programs: readonly Program[],
+    samples: number,
+    seed: number,
+    stream: number,
+  ): Promise<{ traces: LatentTrace[]; tokens: number }> {
+    const traces = await this.sample(
+      programs.flatMap((p) => new Array<Program>(samples).fill(p)),
+      seed,
+      stream,
+    );
+    const tokens = traces.reduce((n, t) => n + t.sequence.ids.length, 0);
+    if (samples === 1) return { traces, tokens };
+    const logprobs = await this.scoreFrozen(traces);
+    const group = this.describe(programs, traces, samples);
+    traces.forEach(({ sequence }, b) => {
+      group.lineLogprob.set(lineLogprobs(sequence, logprobs[b] as Float32Array).sum, b * this.shape.L);
+    });
+    const rewards = lineRewards(group, this.settings);
+    return { traces: bestOf(rewards, this.shape.L, samples).map((row) => traces[row] as LatentTrace), tokens: 2 * tokens };
+  }
+
+  private describe(programs: readonly Program[], traces: readonly LatentTrace[], G: number): Group {
+    const { L } = this.shape;
+    const N = traces.length * L;
     const group: Group = {
-      programs: P,
+      programs: programs.length,
       group: G,
       lines: L,
       lineCount: Int32Array.from(programs, (p) => p.lines.length),

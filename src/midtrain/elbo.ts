@@ -2,11 +2,21 @@
 // The specification that kernels follow, used as it is on small data. Pure: no GPU, no DOM.
 // Promises: weights are finite, and 0 on every line token. Refuses arrays whose sizes do not fit the group.
 //
+// Two objectives for q. policy-gradient: the score-function gradient of the ELBO with a baseline per program and line. importance-weighted: the
+// wake-phase gradient of q, sum over g of w_g grad log q(z_g) with w_g = p(x, z_g) / q(z_g) normalised over the group (Bornschein and Bengio,
+// arXiv 1406.2751). Of the estimators for the importance-weighted bound this one is taken because its quality grows with G, while the signal-to-noise
+// ratio of the bound's own gradient for q falls with G (Rainforth et al., arXiv 1802.04537; Le et al., arXiv 1805.10469), and because both agree at the
+// optimum: they vanish where q is the posterior p(z | x), at which the bound equals log p(x). It descends KL(p(z | x) || q), so it covers what the
+// posterior holds; an entropy part is not needed. Subtracting the mean weight 1 / G changes nothing in expectation and makes equal weights exactly 0.
+//
 // Letters: P programs, G rollouts of each, T lines (the most of any program). Rows r = p * G + g; line arrays are (P * G, T), flat.
 import type { Sequence } from '../tasks/sequence.ts';
 import { ROLE } from '../tasks/sequence.ts';
 
+export type EStepObjective = 'policy-gradient' | 'importance-weighted';
+
 export interface ElboSettings {
+  objective: EStepObjective;
   /** Penalty per thought, nats. */
   c: number;
   /** Weight of the entropy bonus H(decision) + k H(content). */
@@ -17,12 +27,18 @@ export interface ElboSettings {
   capPenalty: number;
   /** Whether a line's reward is its mean log-probability per scored token (b = 1) or the sum (b = 0). */
   lengthNormalised: boolean;
-  /** Whether advantages are divided by the batch's standard deviation (literal: never, since that would reweigh the KL's entropy). */
+  /** Whether advantages are divided by the batch's standard deviation (penalty with the policy gradient). */
   normalised: boolean;
+  /**
+   * Whether the policy gradient is that of E[sum of r_t + eta (H(decision_t) + k_t H(content_t))] in expectation (literal): baselines leave the rollout
+   * itself out, and entropies count in the returns, since a thought changes those of later lines. The penalty form's bonus is each line's own.
+   */
+  exact: boolean;
 }
 
 /** The part of a recipe that the ELBO reads. */
 export interface ElboRecipe {
+  objective: EStepObjective;
   kl: 'penalty' | 'literal';
   c: number;
   alpha: number;
@@ -45,13 +61,19 @@ export function alphaOfPenalty(c: number, logZ: number): number {
 
 /**
  * Settings of the policy gradient. The literal KL is H(decision) + k H(content) with weight 1 and the penalty c(alpha), up to a constant:
- * KL = -H(decision) - k H(content) + k c(alpha) - log alpha.
+ * KL = -H(decision) - k H(content) + k c(alpha) - log alpha. Importance weights hold q's entropy already: the literal form adds none to them.
  */
 export function elboSettings(recipe: ElboRecipe, logZ: number): ElboSettings {
-  const { gamma, tokenPenalty, capPenalty, lengthNormalised } = recipe;
-  const shared = { gamma, tokenPenalty, capPenalty, lengthNormalised };
-  if (recipe.kl === 'penalty') return { ...shared, c: recipe.c, eta: recipe.eta, normalised: true };
-  return { ...shared, c: penaltyOfAlpha(recipe.alpha, logZ), eta: 1, normalised: false };
+  const { objective, gamma, tokenPenalty, capPenalty, lengthNormalised } = recipe;
+  const weighted = objective === 'importance-weighted';
+  const shared = { objective, gamma, tokenPenalty, capPenalty, lengthNormalised };
+  if (recipe.kl === 'penalty') return { ...shared, c: recipe.c, eta: recipe.eta, normalised: !weighted, exact: false };
+  return { ...shared, c: penaltyOfAlpha(recipe.alpha, logZ), eta: weighted ? 0 : 1, normalised: false, exact: !weighted };
+}
+
+/** What a thought costs its line: c + c_tok |z| + c_fmt 1[cap hit]. */
+export function thoughtCost(s: ElboSettings, latentTokens: number, capHit: boolean): number {
+  return s.c + s.tokenPenalty * latentTokens + (capHit ? s.capPenalty : 0);
 }
 
 const xLogY = (x: number, y: number): number => (x === 0 ? 0 : x * Math.log(y));
@@ -126,11 +148,30 @@ export function lineRewards(g: Group, s: ElboSettings): Float64Array {
     for (let t = 0; t < lineCountOf(g, row); t++) {
       const i = row * g.lines + t;
       const length = s.lengthNormalised ? Math.max(1, g.scoredTokens[i]!) : 1;
-      const penalty = g.think[i] ? s.c + s.tokenPenalty * g.latentTokens[i]! + (g.capHit[i] ? s.capPenalty : 0) : 0;
+      const penalty = g.think[i] ? thoughtCost(s, g.latentTokens[i]!, g.capHit[i] === 1) : 0;
       out[i] = g.lineLogprob[i]! / length - penalty;
     }
   }
   return out;
+}
+
+/** r_t + eta (H(decision_t) + 1[think_t] H(content_t)), (P * G, T): what returns are sums of where the gradient is exact. */
+export function entropyRewards(rewards: ArrayLike<number>, entropies: ArrayLike<number>, eta: number): Float64Array {
+  return Float64Array.from(rewards, (r, i) => r + eta * entropies[i]!);
+}
+
+/** Of each program's rollouts the row whose rewards, (rows, T), sum to the most; the first of equals. */
+export function bestOf(rewards: ArrayLike<number>, lines: number, group: number): number[] {
+  const total = (row: number): number => {
+    let sum = 0;
+    for (let t = 0; t < lines; t++) sum += rewards[row * lines + t]!;
+    return sum;
+  };
+  return Array.from({ length: rewards.length / lines / group }, (_, p) => {
+    let best = p * group;
+    for (let row = best + 1; row < (p + 1) * group; row++) if (total(row) > total(best)) best = row;
+    return best;
+  });
 }
 
 /** R_t = sum over u >= t of gamma^(u-t) r_u, (P * G, T). */
@@ -145,6 +186,9 @@ export function returnsToGo(g: Group, rewards: Float64Array, gamma: number): Flo
   }
   return out;
 }
+
+/** Makes of R - mean over G what R - mean over the other G - 1 is: with it the baseline is independent of the rollout, and the gradient unbiased. */
+export const leaveOneOut = (group: number): number => (group > 1 ? group / (group - 1) : 1);
 
 /**
  * A = R - mean over the G rollouts, per program and line; with `normalised` divided by the standard deviation (n - 1) of all A of the
@@ -181,6 +225,47 @@ export function groupAdvantages(g: Group, returns: Float64Array, normalised: boo
   return out.map((a) => a * scale);
 }
 
+/**
+ * log w = sum over lines of r_t - log q(decision_t, content_t), (P * G): log p(x, z) - log q(z) up to a constant of the program, for the rewards are
+ * the lines' log-probabilities plus the log of the prior, whose lines differ by c between act and think. logQ: (P * G, T).
+ */
+export function logWeights(g: Group, rewards: ArrayLike<number>, logQ: ArrayLike<number>): Float64Array {
+  return Float64Array.from({ length: g.programs * g.group }, (_, row) => {
+    let sum = 0;
+    for (let t = 0; t < lineCountOf(g, row); t++) sum += rewards[row * g.lines + t]! - logQ[row * g.lines + t]!;
+    return sum;
+  });
+}
+
+/** The weights of each program's G rollouts as fractions of their sum, (P * G). */
+export function selfNormalised(logW: ArrayLike<number>, group: number): Float64Array {
+  const out = new Float64Array(logW.length);
+  for (let from = 0; from < out.length; from += group) {
+    let top = Number.NEGATIVE_INFINITY;
+    for (let k = from; k < from + group; k++) top = Math.max(top, logW[k]!);
+    let total = 0;
+    for (let k = from; k < from + group; k++) total += out[k] = Math.exp(logW[k]! - top);
+    for (let k = from; k < from + group; k++) out[k]! /= total;
+  }
+  return out;
+}
+
+/**
+ * A = G w - 1 on every line of a rollout, w its self-normalised weight: with the loss's mean over lines and rollouts the gradient is sum of w grad log q
+ * per program. Groups of equal weights give exactly 0. (P * G, T).
+ */
+export function importanceAdvantages(g: Group, rewards: ArrayLike<number>, logQ: ArrayLike<number>): Float64Array {
+  const logW = logWeights(g, rewards, logQ);
+  const w = selfNormalised(logW, g.group);
+  const out = new Float64Array(rewards.length);
+  for (let row = 0; row < w.length; row++) {
+    const first = row - (row % g.group);
+    if (logW.subarray(first, first + g.group).every((v) => v === logW[first])) continue;
+    out.fill(g.group * w[row]! - 1, row * g.lines, row * g.lines + lineCountOf(g, row));
+  }
+  return out;
+}
+
 /** Number of (rollout, line) pairs: what the loss is a mean over. */
 export function lineTotal(g: Group): number {
   return g.group * g.lineCount.reduce((a, b) => a + b, 0);
@@ -206,7 +291,8 @@ export function boundaryRow(sequence: Sequence, t: number): number {
  * The gradient of k H(content) has two parts: k dH at the content rows (entropyWeight there, thinking lines being drawn with probability
  * k), and H dk, a score-function term: eta H(content) more weight at the decision of a thinking line. A content token of several gets
  * the entropy of those after it likewise.
- *   advantages: this rollout's A, (T). entropy: row i's entropy under q as sampled; only content rows are read. total: lineTotal.
+ *   advantages: this rollout's A, (T). entropy: row i's entropy under q as sampled; only content rows are read; 0 where the returns hold
+ *   entropies already (exact). total: lineTotal.
  */
 export function policyWeights(
   sequence: Sequence,

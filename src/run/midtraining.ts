@@ -1,9 +1,13 @@
-// Mid-training: a fresh base, the NTP baselines, the arms on labelled programs, and RA3 (E-step, infusion, M-step, for each EM iteration).
+// Mid-training: a fresh base, the NTP baselines, the arms on labelled programs, and RA3 (E-step, infusion, M-step, for each EM iteration). One network is
+// q and pi, unless the recipe keeps q separate: then each E-step goes on from q's last weights, and the M-step trains pi alone on what q infused.
 // Promises: every supervised arm draws the same programs in the same order, so that what differs between them is the thoughts and the compute.
-import { elboSettings } from '../midtrain/elbo.ts';
+import { hasConverged, SPAN } from '../midtrain/earlyStop.ts';
+import { alphaOfPenalty, elboSettings } from '../midtrain/elbo.ts';
 import { EStep } from '../midtrain/eStep.ts';
+import { distributionMetrics } from '../midtrain/metrics.ts';
 import type { LatentTrace } from '../midtrain/rollouts.ts';
 import { SupervisedTrainer, warmUpAndDecay } from '../midtrain/supervised.ts';
+import { meanThinkRate, thinkBias } from '../midtrain/thinkFloor.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { buildSequence, type Sequence } from '../tasks/sequence.ts';
 import type { Program, Rng } from '../tasks/task.ts';
@@ -14,7 +18,7 @@ import { measureGate } from './gate.ts';
 import { type LabelledArm, labelsOf } from './labels.ts';
 import type { Arm, Recipe } from './recipe.ts';
 import { streamOf } from './recovery.ts';
-import type { RunCore } from './runCore.ts';
+import type { Report, RunCore } from './runCore.ts';
 import { equalComputeSteps, rulesThoughtsOut } from './stages.ts';
 
 export class Midtraining {
@@ -52,7 +56,7 @@ export class Midtraining {
     );
     try {
       run.optimizer.reset();
-      const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
+      const train = async (report: Report, first: number): Promise<void> => {
         let since = performance.now();
         let tokens = 0;
         for (let step = first; step < settings.steps; step++) {
@@ -125,13 +129,19 @@ export class Midtraining {
     const { run } = this;
     const { ra3 } = run.i.recipe;
     const pi = await run.model();
+    const q = ra3.separate ? await run.model() : null;
     try {
       run.copy(pi, run.base);
+      if (q) run.copy(q, run.base);
+      let bias: number | null = null;
       for (let iteration = 1; iteration <= ra3.emIterations; iteration++) {
-        run.copy(run.policy, pi);
+        run.copy(run.policy, q ?? pi);
+        // the bias is part of a q that is kept; a q that starts from pi again has learnt it, or needs it anew
+        if (bias === null || !q) bias = await run.remember(() => this.floorBias(iteration));
         const sequences = rulesThoughtsOut(ra3)
           ? this.allAct(iteration)
-          : (await this.eStepAndInfuse(pi, iteration)).map((t) => t.sequence);
+          : (await this.eStepAndInfuse(pi, bias, iteration)).map((t) => t.sequence);
+        if (q) run.copy(q, run.policy);
         run.copy(run.policy, pi);
         const rng = run.rng('mStep', iteration);
         await this.supervised({ stage: 'm-step', arm: 'ra3', iteration }, ra3.m, this.drawFrom(sequences, rng), rng);
@@ -140,6 +150,7 @@ export class Midtraining {
       }
       await run.keep('ra3', pi);
     } finally {
+      if (q) run.release(q);
       run.release(pi);
     }
   }
@@ -157,85 +168,105 @@ export class Midtraining {
     return corpus.train(run.rng('infuse', iteration), recipe.ra3.infuse).map((p) => this.plain(p));
   }
 
-  private async eStepAndInfuse(pi: Transformer, iteration: number): Promise<LatentTrace[]> {
+  private async eStepAndInfuse(pi: Transformer, bias: number, iteration: number): Promise<LatentTrace[]> {
     const { run } = this;
     const { recipe, corpus, architecture } = run.i;
     const { ra3, seed } = recipe;
     const logZ = logLatents(corpus.form, architecture.vocabulary);
     const eShape = { P: ra3.programs, G: ra3.group, T: corpus.maxTokens, S: corpus.maxScript, W: corpus.window, L: corpus.maxLines };
     const elbo = { settings: elboSettings(ra3, logZ), logZ };
-    const bias = await run.remember(() => this.thinkBias(pi, iteration));
+    const alpha = alphaOfPenalty(elbo.settings.c, logZ);
     const eStep = await EStep.make(run.policy, pi, run.optimizer, eShape, run.latent(bias), elbo);
     try {
       run.optimizer.reset();
       const ref: StageRef = { stage: 'e-step', arm: 'ra3', iteration };
       const rng = run.rng('eStep', iteration);
       const every = Math.max(1, Math.round(ra3.eSteps / 8));
-      const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
+      const rewards: number[] = [];
+      const train = async (report: Report, first: number): Promise<void> => {
         await this.evaluations.showTraces(ref, 0, bias);
-        for (let step = first; step < ra3.eSteps; step++) {
-          const { metrics, tokens } = await eStep.step(
+        for (let step = first + 1; step <= ra3.eSteps; step++) {
+          const { metrics, traces, tokens } = await eStep.step(
             corpus.train(rng, ra3.programs),
             ra3.lr,
             seed,
-            run.stream('eStep', iteration, 'ra3', step),
+            run.stream('eStep', iteration, 'ra3', step - 1),
           );
           run.tokens += tokens;
-          run.metrics(ref, step + 1, metrics);
-          if ((step + 1) % every === 0 || step + 1 === ra3.eSteps) await this.evaluations.showTraces(ref, step + 1, bias);
-          await report(step + 1);
+          rewards.push(metrics['reward/line'] as number);
+          const converged = hasConverged(rewards, ra3.stopBelow);
+          const last = converged || step === ra3.eSteps;
+          const shown = last || step % every === 0;
+          run.metrics(ref, step, shown ? { ...metrics, ...distributionMetrics(traces, alpha) } : metrics);
+          if (shown) await this.evaluations.showTraces(ref, step, bias);
+          await report(step, last);
+          if (!converged) continue;
+          run.notice(
+            ref,
+            `EM ${iteration}: the E-step converged at step ${step} of ${ra3.eSteps}: over ${SPAN} steps its reward per line gained less than ${ra3.stopBelow} nats.`,
+          );
+          break;
         }
       };
-      await run.inStage(ref, train, streamOf(rng));
-      const pool: LatentTrace[] = [];
-      const infuse: StageRef = { stage: 'infuse', arm: 'ra3', iteration };
-      const infuseRng = run.rng('infuse', iteration);
-      const sample = async (report: (done: number) => Promise<void>): Promise<void> => {
-        while (pool.length < ra3.infuse) {
-          const programs = corpus.train(infuseRng, Math.min(ra3.programs * ra3.group, ra3.infuse - pool.length));
-          const traces = await eStep.sample(programs, seed, run.stream('infuse', iteration, 'ra3', pool.length));
-          pool.push(...traces);
-          run.tokens += traces.reduce((n, t) => n + t.sequence.ids.length, 0);
-          await report(pool.length);
-        }
-      };
-      const drawn = streamOf(infuseRng);
-      await run.inStage(infuse, sample, {
-        save: () => ({ pool: [...pool], drawn: drawn.save() }),
+      const drawn = streamOf(rng);
+      await run.inStage(ref, train, {
+        save: () => ({ rewards: [...rewards], drawn: drawn.save() }),
         restore: (data) => {
-          const held = data as { pool: LatentTrace[]; drawn: unknown };
-          pool.splice(0, pool.length, ...held.pool);
+          const held = data as { rewards: number[]; drawn: unknown };
+          rewards.splice(0, rewards.length, ...held.rewards);
           drawn.restore(held.drawn);
         },
       });
-      run.infused = pool;
-      return pool;
+      return await this.infuse(eStep, iteration);
     } finally {
       eStep.destroy();
     }
   }
 
-  /** For text latents: the logit bias that lifts the mean think rate under pi to the recipe's floor (0 when it is there already). */
-  private async thinkBias(pi: Transformer, iteration: number): Promise<number> {
+  /** Programs with the new q's thoughts; of several samples of each the best under pi. */
+  private async infuse(eStep: EStep, iteration: number): Promise<LatentTrace[]> {
+    const { run } = this;
+    const { corpus, recipe } = run.i;
+    const { infuse, infuseBestOf, programs, group } = recipe.ra3;
+    const atOnce = Math.floor((programs * group) / infuseBestOf);
+    const pool: LatentTrace[] = [];
+    const rng = run.rng('infuse', iteration);
+    const sample = async (report: Report): Promise<void> => {
+      while (pool.length < infuse) {
+        const some = corpus.train(rng, Math.min(atOnce, infuse - pool.length));
+        const { traces, tokens } = await eStep.infuse(some, infuseBestOf, recipe.seed, run.stream('infuse', iteration, 'ra3', pool.length));
+        pool.push(...traces);
+        run.tokens += tokens;
+        await report(pool.length);
+      }
+    };
+    const drawn = streamOf(rng);
+    await run.inStage({ stage: 'infuse', arm: 'ra3', iteration }, sample, {
+      save: () => ({ pool: [...pool], drawn: drawn.save() }),
+      restore: (data) => {
+        const held = data as { pool: LatentTrace[]; drawn: unknown };
+        pool.splice(0, pool.length, ...held.pool);
+        drawn.restore(held.drawn);
+      },
+    });
+    run.infused = pool;
+    return pool;
+  }
+
+  /** For text latents: the logit bias that lifts the mean think rate under the policy's present weights to the recipe's floor (0 when it is there already). */
+  private async floorBias(iteration: number): Promise<number> {
     const { run } = this;
     const { recipe, corpus } = run.i;
     const { thinkFloor } = recipe.ra3;
-    if (corpus.form.kind !== 'text' || thinkFloor === 0) return 0;
-    run.copy(run.policy, pi);
+    if (corpus.form.kind !== 'text' || thinkFloor === 0 || rulesThoughtsOut(recipe.ra3)) return 0;
     const logits = await this.evaluations.thinkLogits((count) => corpus.train(run.rng('explain', iteration), count));
-    const rate = (bias: number): number => logits.reduce((n, x) => n + 1 / (1 + Math.exp(-x - bias)), 0) / logits.length;
-    if (rate(0) >= thinkFloor) return 0;
-    let [lo, hi] = [0, 60];
-    for (let n = 0; n < 50; n++) {
-      const mid = (lo + hi) / 2;
-      if (rate(mid) < thinkFloor) lo = mid;
-      else hi = mid;
-    }
-    run.i.emit({
-      type: 'notice',
-      level: 'info',
-      message: `EM ${iteration}: this model thinks before ${(100 * rate(0)).toPrecision(2)} % of lines by itself; its logit is lifted by ${hi.toFixed(2)} to reach ${100 * thinkFloor} %.`,
-    });
-    return hi;
+    const bias = thinkBias(logits, thinkFloor);
+    if (bias > 0)
+      run.i.emit({
+        type: 'notice',
+        level: 'info',
+        message: `EM ${iteration}: this model thinks before ${(100 * meanThinkRate(logits, 0)).toPrecision(2)} % of lines by itself; its logit is lifted by ${bias.toFixed(2)} to reach ${100 * thinkFloor} %.`,
+      });
+    return bias;
   }
 }

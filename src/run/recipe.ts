@@ -70,6 +70,57 @@ const RLVR_OPTIONS = {
 /** What those settings of RLVR are that a recipe leaves out. */
 export const RLVR_DEFAULTS = v.parse(v.strictObject(RLVR_OPTIONS), {});
 
+const ra3 = v.pipe(
+  v.strictObject({
+    emIterations: count(20),
+    eSteps: count(1e5),
+    /** Programs per E-step batch (B) and rollouts per program (G). */
+    programs: positive(1024),
+    group: positive(128),
+    lr: real(0, 1),
+    /** penalty: reward minus c per thought, entropy weighted by eta. literal: the KL of the sticky prior with persistence alpha. */
+    kl: v.picklist(['penalty', 'literal']),
+    c: real(0, 1e9),
+    alpha: real(0.01, 0.999999),
+    tokenPenalty: real(0, 100),
+    capPenalty: real(0, 100),
+    eta: real(0, 10),
+    gamma: real(0, 1),
+    lengthNormalised: v.boolean(),
+    /** Mean think rate that the policy is lifted to before the first E-step (0 = off); for models that do not comment by themselves. */
+    thinkFloor: real(0, 0.9),
+    maxLatentTokens: positive(64),
+    /** Programs infused with sampled latents for each M-step. */
+    infuse: positive(1e6),
+    /** Each infused program keeps the best of so many samples by reward; 1 = plain samples. */
+    infuseBestOf: v.optional(positive(64), 1),
+    /**
+     * policy-gradient: group baseline. importance-weighted: each rollout of a program weighs by its self-normalised p(x, z) / q(z), the wake-phase
+     * gradient for q (src/midtrain/elbo.ts).
+     */
+    objective: v.optional(v.picklist(['policy-gradient', 'importance-weighted']), 'policy-gradient'),
+    /** Whether q stays a network of its own over the EM iterations, instead of starting each E-step from pi. */
+    separate: v.optional(v.boolean(), false),
+    /** The E-step ends early when its reward per line, mean over 10 steps, gains less than this (nats) on the 10 before; 0 = never, 20 steps at least. */
+    stopBelow: v.optional(real(0, 100), 0),
+    m: supervised,
+  }),
+  v.forward(
+    v.check(
+      ({ infuseBestOf, programs, group }) => infuseBestOf <= Math.max(1, programs * group),
+      'The samples of a program are drawn at once, so at most programs x group. Lower it or raise programs',
+    ),
+    ['infuseBestOf'],
+  ),
+  v.forward(
+    v.check(
+      ({ objective, gamma, lengthNormalised }) => objective === 'policy-gradient' || (gamma === 1 && !lengthNormalised),
+      'Importance weights are of whole programs as they stand. Set gamma to 1 and lengthNormalised to false, or choose "policy-gradient"',
+    ),
+    ['objective'],
+  ),
+);
+
 export const RecipeSchema = v.strictObject({
   version: v.literal(1),
   name: v.pipe(v.string(), v.maxLength(120)),
@@ -106,40 +157,7 @@ export const RecipeSchema = v.strictObject({
     }),
   ]),
   arms: v.pipe(v.array(v.picklist(ARMS)), v.minLength(1), v.maxLength(ARMS.length)),
-  ra3: v.strictObject({
-    emIterations: count(20),
-    eSteps: count(1e5),
-    /** Programs per E-step batch (B) and rollouts per program (G). */
-    programs: positive(1024),
-    group: positive(128),
-    lr: real(0, 1),
-    /** penalty: reward minus c per thought, entropy weighted by eta. literal: the KL of the sticky prior with persistence alpha. */
-    kl: v.picklist(['penalty', 'literal']),
-    c: real(0, 1e9),
-    alpha: real(0.01, 0.999999),
-    tokenPenalty: real(0, 100),
-    capPenalty: real(0, 100),
-    eta: real(0, 10),
-    gamma: real(0, 1),
-    lengthNormalised: v.boolean(),
-    /** Mean think rate that the policy is lifted to before the first E-step (0 = off); for models that do not comment by themselves. */
-    thinkFloor: real(0, 0.9),
-    maxLatentTokens: positive(64),
-    /** Programs infused with sampled latents for each M-step. */
-    infuse: positive(1e6),
-    /** Each infused program keeps the best of so many samples by reward; 1 = plain samples. */
-    infuseBestOf: v.optional(positive(64), 1),
-    /**
-     * policy-gradient: group baseline. importance-weighted: each rollout of a program weighs by its self-normalised p(x, z) / q(z), the gradient of the
-     * importance-weighted bound.
-     */
-    objective: v.optional(v.picklist(['policy-gradient', 'importance-weighted']), 'policy-gradient'),
-    /** Whether q stays a network of its own over the EM iterations, instead of starting each E-step from pi. */
-    separate: v.optional(v.boolean(), false),
-    /** The E-step ends early when its reward per line, mean over 10 steps, gains less than this (nats) on the 10 before; 0 = never. */
-    stopBelow: v.optional(real(0, 100), 0),
-    m: supervised,
-  }),
+  ra3,
   ntp: supervised,
   rlvr: v.strictObject({
     preset: v.picklist(PRESETS),

@@ -25,6 +25,7 @@ export interface Snapshot {
   tokens: number;
   results: number;
   doneCost: number;
+  totalCost: number;
 }
 
 export type Entered = { done: true; value: unknown; data: unknown } | { done: false; snapshot: Snapshot | null };

@@ -36,6 +36,9 @@ export interface RunInputs {
   control: RunControl;
 }
 
+/** What a stage calls after each step; `last` where it ends before the steps that were planned. */
+export type Report = (done: number, last?: boolean) => Promise<void>;
+
 export interface RunOutcome {
   summary: RunSummary;
   /** Weights of each arm as they were at the end (after RLVR where it ran). */
@@ -73,7 +76,7 @@ export class RunCore {
   readonly stages: PlannedStage[];
   private current: PlannedStage | null = null;
   private doneCost = 0;
-  private readonly totalCost: number;
+  private totalCost: number;
   private readonly parameters: number;
   tokens = 0;
   private lastProgress = 0;
@@ -215,11 +218,7 @@ export class RunCore {
    * One stage. `body` begins at step `first` (0 unless it was interrupted) and calls report after each step; `state` is what it needs beside the
    * models to go on from there.
    */
-  async inStage<T>(
-    ref: StageRef,
-    body: (report: (done: number) => Promise<void>, first: number) => Promise<T>,
-    state: StageState = NO_STATE,
-  ): Promise<T> {
+  async inStage<T>(ref: StageRef, body: (report: Report, first: number) => Promise<T>, state: StageState = NO_STATE): Promise<T> {
     const planned = this.stages.find((s) => sameStage(s.ref, ref)) ?? { ref, steps: 1, cost: 0 };
     const entered = this.recovery.enter();
     if (entered.done) {
@@ -237,20 +236,29 @@ export class RunCore {
       await this.save(ref, 0, state);
     }
     this.progress(first, true);
-    const value = await body(async (done) => {
+    const value = await body(async (done, last = false) => {
+      if (last && done < planned.steps) this.shorten(done);
       this.progress(done, false);
       this.gpu.check();
       // what is held is looked at: its count is exact
       await this.i.control.boundary(() => this.progress(done, true));
-      if (done < planned.steps && this.recovery.due()) await this.save(ref, done, state);
+      if (!last && done < planned.steps && this.recovery.due()) await this.save(ref, done, state);
     }, first);
     this.recovery.leave(value, state.save());
-    this.progress(planned.steps, true);
-    this.doneCost += planned.cost;
-    if (this.recovery.isNew(ref, 'end', 0))
-      this.i.emit({ type: 'stage', status: 'end', steps: planned.steps, timeMs: performance.now() - t0, ...ref });
+    const { steps, cost } = this.current;
+    this.progress(steps, true);
+    this.doneCost += cost;
+    if (this.recovery.isNew(ref, 'end', 0)) this.i.emit({ type: 'stage', status: 'end', steps, timeMs: performance.now() - t0, ...ref });
     this.current = null;
     return value;
+  }
+
+  /** The stage at hand ends after `steps` steps: what is left of its cost is no longer to be done. */
+  private shorten(steps: number): void {
+    const { ref, ...planned } = this.current as PlannedStage;
+    const cost = (planned.cost * steps) / planned.steps;
+    this.totalCost -= planned.cost - cost;
+    this.current = { ref, steps, cost };
   }
 
   /** A value that is worked out on the device between stages: once, whatever happens to the device later. */
@@ -275,12 +283,12 @@ export class RunCore {
       if (words && model !== this.policy) this.still.set(model, words);
       models.push(words);
     }
-    const { tokens, doneCost } = this;
-    const snapshot = { ref, step, data: state.save(), models, optimizer: await this.optimizer.snapshot(), tokens, doneCost };
+    const { tokens, doneCost, totalCost } = this;
+    const snapshot = { ref, step, data: state.save(), models, optimizer: await this.optimizer.snapshot(), tokens, doneCost, totalCost };
     this.recovery.keep({ ...snapshot, results: this.results.length }, performance.now() - t0);
   }
 
-  private restore({ models, optimizer, tokens, results, doneCost }: Snapshot): void {
+  private restore({ models, optimizer, tokens, results, doneCost, totalCost }: Snapshot): void {
     this.models.forEach((model, i) => {
       const words = models[i];
       if (words) model.restore(words);
@@ -289,6 +297,7 @@ export class RunCore {
     this.tokens = tokens;
     this.results.length = results;
     this.doneCost = doneCost;
+    this.totalCost = totalCost;
   }
 
   copy(to: Transformer, from: Transformer): void {
@@ -305,6 +314,11 @@ export class RunCore {
     const elapsed = now - this.started;
     const leftMs = overall > 0.02 ? (elapsed * (1 - overall)) / overall : null;
     this.i.emit({ type: 'progress', done, total: stage.steps, overall, leftMs, ...stage.ref });
+  }
+
+  /** What happens once in a stage, for people. */
+  notice(ref: StageRef, message: string): void {
+    if (this.recovery.isNew(ref, 'notice', 0)) this.i.emit({ type: 'notice', level: 'info', message });
   }
 
   metrics(ref: StageRef, step: number, values: Record<string, number | null>): void {

@@ -58,6 +58,7 @@ const result = v.strictObject({
   meanDuration: v.nullable(finite),
   contentRight: v.nullable(finite),
   heldOutNll: v.nullable(finite),
+  agreement: v.optional(v.nullable(v.strictObject({ nmi: finite, ari: finite, boundaryF1: v.nullable(finite) }))),
 });
 const wire = v.strictObject({
   r: v.unknown(),
@@ -163,7 +164,12 @@ function roundResult(each: ArmResult): ArmResult {
     meanDuration: roundOrNull(each.meanDuration),
     contentRight: roundOrNull(each.contentRight),
     heldOutNll: roundOrNull(each.heldOutNll),
+    ...(each.agreement === undefined ? {} : { agreement: each.agreement && roundAgreement(each.agreement) }),
   };
+}
+
+function roundAgreement({ nmi, ari, boundaryF1 }: NonNullable<ArmResult['agreement']>): ArmResult['agreement'] {
+  return { nmi: round(nmi), ari: round(ari), boundaryF1: roundOrNull(boundaryF1) };
 }
 
 function round(value: number): number {

@@ -1,11 +1,12 @@
 // The recipe: form and text are two views of one draft; what is wrong is named where it is.
 import { type ReactNode, useId, useState } from 'react';
-import { armLabel, ARM_ORDER } from '../app/curves.ts';
+import { armLabel, ARM_ORDER, RANGE_ORDER } from '../app/curves.ts';
 import { PRESETS, presetLabel, recipeOf } from '../app/presets.ts';
 import { differences, fieldOf, type Issue } from '../app/recipeDraft.ts';
+import type { Arm } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
 import { Panel } from './Panel.tsx';
-import { type Field, GROUPS } from './recipeFields.ts';
+import { type Field, GROUPS, RANGE_LABEL } from './recipeFields.ts';
 import { useLab } from './useLab.ts';
 
 export function RecipePanel() {
@@ -72,13 +73,14 @@ function printed(value: unknown): string {
 function RecipeForm() {
   const draft = useLab((s) => s.draft);
   const whole = draft.issues.filter((i) => i.path === '');
-  const named = new Set(GROUPS.flatMap((g) => g.fields.map((f) => f.path)).concat('arms'));
+  const named = new Set(GROUPS.flatMap((g) => g.fields.map((f) => f.path)).concat('arms', 'evaluate.ranges'));
   const elsewhere = draft.issues.filter((i) => i.path !== '' && !named.has(i.path));
   if (draft.value === null) return <Issues issues={whole} note="Mend it in the text view." />;
   return (
     <div className="form">
       <Issues issues={[...whole, ...elsewhere]} />
-      <Arms />
+      <Several path="arms" legend="Arms" options={ARM_ORDER} label={(arm) => armLabel(arm as Arm)} />
+      <Several path="evaluate.ranges" legend="Judged on" options={RANGE_ORDER} label={(range) => RANGE_LABEL[range] ?? range} />
       {GROUPS.map((group) => {
         const fields = group.fields.filter((f) => fieldOf(draft.value, f.path) !== undefined);
         return (
@@ -99,27 +101,38 @@ function RecipeForm() {
   );
 }
 
-function Arms() {
+/** A list of the recipe as check boxes; what is checked keeps the options' order. */
+function Several({
+  path,
+  legend,
+  options,
+  label,
+}: {
+  path: string;
+  legend: string;
+  options: readonly string[];
+  label: (o: string) => string;
+}) {
   const draft = useLab((s) => s.draft);
-  const value = fieldOf(draft.value, 'arms');
-  const arms = Array.isArray(value) ? value : [];
-  const issue = draft.issues.find((i) => i.path.startsWith('arms'));
+  const value = fieldOf(draft.value, path);
+  const chosen = Array.isArray(value) ? value : [];
+  const issue = draft.issues.find((i) => i.path.startsWith(path));
   return (
     <fieldset className="arms">
-      <legend>Arms</legend>
-      {ARM_ORDER.map((arm) => (
-        <label key={arm}>
+      <legend>{legend}</legend>
+      {options.map((option) => (
+        <label key={option}>
           <input
             type="checkbox"
-            checked={arms.includes(arm)}
+            checked={chosen.includes(option)}
             onChange={(e) =>
               lab.setField(
-                'arms',
-                ARM_ORDER.filter((a) => (a === arm ? e.target.checked : arms.includes(a))),
+                path,
+                options.filter((o) => (o === option ? e.target.checked : chosen.includes(o))),
               )
             }
           />
-          {armLabel(arm)}
+          {label(option)}
         </label>
       ))}
       {issue ? <p className="issue">{issue.message}</p> : null}

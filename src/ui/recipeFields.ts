@@ -22,16 +22,26 @@ const OBJECTIVE_CHOICES: readonly [keyof typeof OBJECTIVE, string, string][] = [
   ['overlong', 'Overlong', 'Rollouts near the longest length: punished (soft), or left out where they were cut off (mask)'],
 ];
 
+export const RANGE_LABEL: Record<string, string> = { in: 'trained lengths', edge: 'a little longer', hard: 'much longer' };
+
 export const GROUPS: readonly { title: string; open: boolean; fields: readonly Field[] }[] = [
   {
     title: 'Task',
     open: true,
     fields: [
       { path: 'name', label: 'Name', about: 'Shown in links and files; no effect on the run', kind: 'text' },
+      {
+        path: 'model',
+        label: 'Model',
+        about: 'embedded: the shipped base; fresh: a base trained in the run; dropped: the model folder',
+        kind: 'choice',
+        options: ['embedded', 'fresh', 'dropped'],
+      },
       number('seed', 'Seed', 'Same seed, adapter and browser: same numbers'),
       { path: 'task.promptField', label: 'Prompt field', about: 'Field of each row that holds the prompt', kind: 'text' },
       { path: 'task.solutionField', label: 'Solution field', about: 'Field that holds the expert solution', kind: 'text' },
       { path: 'task.field', label: 'Text field', about: 'Field that holds the text', kind: 'text' },
+      number('task.window', 'Window', 'Attention window in tokens in place of the task’s own'),
       number('task.maxTokens', 'Max tokens', 'Longer rows are cut here'),
       number('task.heldOut', 'Held out', 'Fraction of rows kept for evaluation, by row order'),
       number('task.maxRows', 'Max rows', 'Rows read at most'),
@@ -46,6 +56,15 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
       number('ra3.programs', 'Programs (B)', 'Expert programs per E-step batch'),
       number('ra3.group', 'Rollouts (G)', 'Sampled latent sequences per program; their mean is the baseline'),
       number('ra3.lr', 'E learning rate', ''),
+      {
+        path: 'ra3.objective',
+        label: 'E objective',
+        about: 'policy-gradient: rewards against the group’s mean; importance-weighted: rollouts weigh by p(x, z) / q(z)',
+        kind: 'choice',
+        options: ['policy-gradient', 'importance-weighted'],
+      },
+      { path: 'ra3.separate', label: 'Keep q a network of its own', about: 'Each E-step goes on from q’s last weights', kind: 'flag' },
+      number('ra3.stopBelow', 'Stop below', 'Nats that the reward per line must gain over 10 steps; 0 = all E-steps'),
       {
         path: 'ra3.kl',
         label: 'KL',
@@ -63,6 +82,7 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
       number('ra3.maxLatentTokens', 'Thought length', 'Tokens of a thought at most'),
       { path: 'ra3.lengthNormalised', label: 'Divide rewards by line length', about: '', kind: 'flag' },
       number('ra3.infuse', 'Infused programs', 'Programs with sampled latents per M-step'),
+      number('ra3.infuseBestOf', 'Infuse best of', 'Samples per program, of which the one with the highest reward is kept'),
       number('ra3.m.steps', 'M-steps', 'Supervised steps per round'),
       number('ra3.m.batch', 'M batch', ''),
       number('ra3.m.lr', 'M learning rate', ''),
@@ -80,6 +100,18 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
     ],
   },
   {
+    title: 'Fresh base',
+    open: false,
+    fields: [
+      number('base.steps', 'Steps', 'On the task’s pre-training corpus; for the model "fresh"'),
+      number('base.batch', 'Batch', ''),
+      number('base.lr', 'Learning rate', ''),
+      number('base.weightDecay', 'Weight decay', ''),
+      number('base.matrixStd', 'Matrix std', 'Matrices start at normal(0, std)'),
+      number('base.embeddingStd', 'Embedding std', ''),
+    ],
+  },
+  {
     title: 'RLVR',
     open: false,
     fields: [
@@ -91,6 +123,13 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
         options: PRESETS,
       },
       number('rlvr.steps', 'Steps', 'Per arm; 0 = no RLVR'),
+      {
+        path: 'rlvr.range',
+        label: 'Range',
+        about: 'Length of the programs practised on: as trained, a little longer, much longer',
+        kind: 'choice',
+        options: ['in', 'edge', 'hard'],
+      },
       number('rlvr.prompts', 'Prompts', 'Per step'),
       number('rlvr.group', 'Rollouts (G)', 'Per prompt'),
       number('rlvr.lr', 'Learning rate', ''),

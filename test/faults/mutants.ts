@@ -327,7 +327,18 @@ export const MUTANTS: Mutant[] = [
     ['value - cost[n]', 'value + cost[n]'],
     ['k < count[n]', 'k + 1u < count[n]'],
   ]),
-  ...of(/^latent\/advantages$/, E_STEP, [['reward[row + u - 1u] + args.gamma * sum', 'reward[row + u - 1u] - args.gamma * sum']]),
+  ...of(/^latent\/advantages$/, E_STEP, [
+    ['reward[row + u - 1u] + args.gamma * sum', 'reward[row + u - 1u] - args.gamma * sum'],
+    ['args.factor * (advantage[at] - mean)', 'advantage[at] - mean'],
+  ]),
+  ...of(
+    /^latent\/importance_advantages$/,
+    ['latent', 'latent/importance_advantages equals'],
+    [
+      ['reward[row + u] - logQ[row + u]', 'reward[row + u] + logQ[row + u]'],
+      ['f32(args.G) * share - 1.0', 'share - 1.0 / f32(args.G)'],
+    ],
+  ),
   ...of(/^latent\/advantage_scale$/, E_STEP, [
     ['max(n - 1.0, 1.0)', 'max(n, 1.0)'],
     ['i < args.N', 'i + 1u < args.N'],

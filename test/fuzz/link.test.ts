@@ -31,7 +31,7 @@ const task = fc.oneof(
   }),
 );
 const orPreset = <T>(values: fc.Arbitrary<T>) => fc.oneof(fc.constant('preset' as const), values);
-const recipe: fc.Arbitrary<Recipe> = fc.record({
+const anyRecipe: fc.Arbitrary<Recipe> = fc.record({
   version: fc.constant(1 as const),
   name: text(120),
   seed: whole(0, 0xffffffff),
@@ -100,6 +100,12 @@ const recipe: fc.Arbitrary<Recipe> = fc.record({
     samples: whole(1, 512),
     ranges: fc.array(fc.constantFrom(...RANGES), { minLength: 1, maxLength: 3 }),
   }),
+});
+/** With the settings that exclude each other put right. */
+const recipe = anyRecipe.map((r): Recipe => {
+  const weighted = r.ra3.objective === 'importance-weighted';
+  const own = weighted ? { gamma: 1, lengthNormalised: false } : {};
+  return { ...r, ra3: { ...r.ra3, infuseBestOf: Math.min(r.ra3.infuseBestOf, r.ra3.programs * r.ra3.group), ...own } };
 });
 const interval = fc.record({ mean: real(0, 1), lo: real(0, 1), hi: real(0, 1) });
 const result: fc.Arbitrary<ArmResult> = fc.record({

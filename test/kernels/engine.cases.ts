@@ -6,10 +6,8 @@ import { gated } from '../../src/engine/mlpOps.ts';
 import { rmsNorm } from '../../src/engine/normOps.ts';
 import { add, chunkRows, embed, linear, linearCrossEntropy, type Weight } from '../../src/engine/ops.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
-import { blocksOf } from '../../src/formats/families.ts';
 import { BatchRows, INACTIVE, MODE, makeScorePlan, makeTrainPlan, sortIds } from '../../src/model/batch.ts';
 import { ADAMW_DEFAULTS, Optimizer } from '../../src/model/optimizer.ts';
-import { Transformer, type TransformerOptions } from '../../src/model/transformer.ts';
 import { attentionForward } from '../reference/attention.ts';
 import { crossEntropyRows, type LossRow } from '../reference/crossEntropy.ts';
 import { embeddingForward, matmulNN, matmulNT, matmulTN } from '../reference/linear.ts';
@@ -19,7 +17,8 @@ import { rmsNormForward } from '../reference/norm.ts';
 import { adamw, clipFactor, globalNorm } from '../reference/optimiser.ts';
 import { rope } from '../reference/rope.ts';
 import type { KernelCase } from '../support/kernelCase.ts';
-import { type LlamaShape, llamaArchitecture } from '../support/llamaArchitecture.ts';
+import type { LlamaShape } from '../support/llamaArchitecture.ts';
+import { gradientsOf, makeModel } from './support/llamaModel.ts';
 import { check, dot, expectClose, expectSame, finiteDifferences } from './support/compare.ts';
 import { download, type HostArray, randomFloats, randomIds, upload } from './support/runKernel.ts';
 
@@ -195,55 +194,6 @@ const LLAMAS: Record<string, TinyLlama> = {
     bias: 0,
   },
 };
-
-function randomWeights(shape: LlamaShape): { weights: Weights; shapes: Map<string, { shape: number[] }> } {
-  const weights: Weights = new Map();
-  const shapes = new Map<string, { shape: number[] }>();
-  blocksOf(llamaArchitecture(shape))
-    .flatMap((b) => b.parts)
-    .forEach((part, i) => {
-      const size = part.shape.reduce((a, b) => a * b, 1);
-      const isNorm = part.shape.length === 1;
-      weights.set(
-        part.name,
-        randomFloats(size, 200 + i, isNorm ? 0.3 : 0.5).map((v) => (isNorm ? Math.fround(1 + v) : v)),
-      );
-      shapes.set(part.name, { shape: part.shape });
-    });
-  return { weights, shapes };
-}
-
-async function makeModel(
-  gpu: GpuContext,
-  shape: LlamaShape,
-  options: TransformerOptions = {},
-): Promise<{ model: Transformer; weights: Weights }> {
-  const { weights, shapes } = randomWeights(shape);
-  const model = await Transformer.make(gpu, llamaArchitecture(shape), options);
-  await model.load({
-    tensors: new Map([...shapes].map(([name, { shape }]) => [name, { shape, dtype: 'F32' }])),
-    read: async (name, first, count) => {
-      const values = Float32Array.from(weights.get(name)!.subarray(first, first + count));
-      return { dtype: 'F32', bytes: new Uint8Array(values.buffer) };
-    },
-  });
-  return { model, weights };
-}
-
-/** The gradients by the tensors' names in the file. */
-async function gradientsOf(gpu: GpuContext, model: Transformer, optimizer: Optimizer): Promise<Map<string, Float32Array>> {
-  const out = new Map<string, Float32Array>();
-  for (const block of model.blocks) {
-    const [held] = await download(gpu, [optimizer.gradients.one(block.key)]);
-    let at = 0;
-    for (const part of block.parts) {
-      const size = part.shape.reduce((n, k) => n * k, 1);
-      out.set(part.name, held!.floats.slice(at, at + size));
-      at += size;
-    }
-  }
-  return out;
-}
 
 /** Rows of every mode, one inactive, one sequence shorter than the batch. */
 function makeBatch({ shape, B, T, pinned, bias }: TinyLlama): { rows: BatchRows; loss: LossRow[] } {

@@ -11,6 +11,8 @@ import {
   type ElboSettings,
   type Group,
   groupAdvantages,
+  importanceAdvantages,
+  leaveOneOut,
   lineRewards,
   lineTotal,
   policyWeights,
@@ -182,6 +184,7 @@ function expectMet(walks: readonly Walk[], what: string, met: (r: PolicyRollout)
 }
 
 const SETTINGS: ElboSettings = {
+  objective: 'policy-gradient',
   c: 0.05,
   eta: 0.03,
   gamma: 0.9,
@@ -189,6 +192,7 @@ const SETTINGS: ElboSettings = {
   capPenalty: 0.2,
   lengthNormalised: false,
   normalised: true,
+  exact: false,
 };
 
 /** A batch of programs with thoughts, and everything that both sides need. */
@@ -327,7 +331,7 @@ export const cases: KernelCase[] = [
     },
   },
   {
-    name: 'latent/line_rewards, latent/advantages, latent/advantage_scale and latent/policy_weights equal src/midtrain/elbo.ts',
+    name: 'RA3 test 3: latent/line_rewards, latent/advantages, latent/advantage_scale and latent/policy_weights equal src/midtrain/elbo.ts, group means are 0',
     async run(gpu) {
       for (const { form, P, G, gamma, lengthNormalised, normalised } of [
         { form: CODEBOOK, P: 3, G: 4, gamma: 1, lengthNormalised: false, normalised: true },
@@ -356,10 +360,11 @@ export const cases: KernelCase[] = [
         expectClose(`${what}, line logprob`, line.lineLogprob!.floats, group.lineLogprob);
         expectClose(`${what}, reward`, line.reward!.floats, rewards);
 
-        const plain = groupAdvantages(group, returnsToGo(group, rewards, gamma), false);
+        const factor = normalised ? 1 : leaveOneOut(G);
+        const plain = groupAdvantages(group, returnsToGo(group, rewards, gamma), false).map((a) => factor * a);
         const { advantage } = await runKernel(gpu, 'latent/advantages', {
           bindings: { reward: line.reward!.floats, count, advantage: untouched(N) },
-          args: { P, G, L, gamma },
+          args: { P, G, L, gamma, factor },
           grid: Math.ceil((P * L) / 64),
         });
         expectClose(`${what}, advantage`, advantage!.floats, plain, 1e-6);
@@ -371,7 +376,7 @@ export const cases: KernelCase[] = [
           }
         }
 
-        const scaled = groupAdvantages(group, returnsToGo(group, rewards, gamma), normalised);
+        const scaled = normalised ? groupAdvantages(group, returnsToGo(group, rewards, gamma), true) : plain;
         const { scale } = await runKernel(gpu, 'latent/advantage_scale', {
           bindings: { advantage: advantage!.floats, count, scale: untouched(1) },
           args: { N, normalise: normalised ? 1 : 0 },
@@ -433,6 +438,32 @@ export const cases: KernelCase[] = [
     },
   },
   {
+    name: 'latent/importance_advantages equals src/midtrain/elbo.ts, at weights far apart and at equal ones',
+    async run(gpu) {
+      for (const { form, P, G, scale } of [
+        { form: CODEBOOK, P: 3, G: 4, scale: 1 },
+        { form: TEXT, P: 5, G: 3, scale: 300 },
+        { form: TEXT, P: 2, G: 1, scale: 1 },
+        { form: CODEBOOK, P: 33, G: 2, scale: 0 },
+      ]) {
+        const what = `${form.kind} P ${P} G ${G}, log weights up to ${scale}`;
+        const { L, group, count } = elboBatch(form, P, G, 91 + P);
+        const N = P * G * L;
+        const own = (seed: number): Float64Array => randomFloats(N, seed).map((v, n) => (count[n]! > 0 ? Math.fround(scale * v) : 0));
+        const [reward, logQ] = [own(95), own(96)];
+        const { advantage } = await runKernel(gpu, 'latent/importance_advantages', {
+          bindings: { reward, logQ, count, advantage: untouched(N) },
+          args: { P, G, L },
+          grid: Math.ceil((P * L) / 64),
+        });
+        const wanted = importanceAdvantages(group, reward, logQ);
+        if (scale === 0 || G === 1) expectSame(what, advantage!.floats, new Float64Array(N));
+        else check(wanted.some((v) => v > 0.5) && wanted.some((v) => v < 0), `${what}: the weights are too equal.`);
+        expectClose(what, advantage!.floats, wanted, 1e-6);
+      }
+    },
+  },
+  {
     name: 'lines without spread have an advantage of exactly 0',
     async run(gpu) {
       const [P, G, L] = [2, 3, 5];
@@ -441,7 +472,7 @@ export const cases: KernelCase[] = [
       const count = new Uint32Array(P * G * L).fill(1);
       const { advantage } = await runKernel(gpu, 'latent/advantages', {
         bindings: { reward, count, advantage: untouched(P * G * L) },
-        args: { P, G, L, gamma: 0.7 },
+        args: { P, G, L, gamma: 0.7, factor: 1 },
         grid: 1,
       });
       expectSame('advantage', advantage!.floats, new Float64Array(P * G * L));

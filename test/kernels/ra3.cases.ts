@@ -1,7 +1,7 @@
 // RA3 and RLVR on the device, on a tiny random model of each built-in task: the identities that pin the algorithm (no leak of the expert's
 // tokens, cached sampler = full forward, c -> infinity = next-token prediction, sampler and trainer agree, known-good learns).
 import { EStep } from '../../src/midtrain/eStep.ts';
-import { elboSettings } from '../../src/midtrain/elbo.ts';
+import { elboSettings, policyWeights } from '../../src/midtrain/elbo.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { BatchRows, makeScorePlan } from '../../src/model/batch.ts';
 import { LatentRollout } from '../../src/model/latentRollout.ts';
@@ -19,7 +19,7 @@ import type { Recipe } from '../../src/run/recipe.ts';
 import { runRecipe } from '../../src/run/runner.ts';
 import { builtinTask } from '../../src/tasks/builtin.ts';
 import { makeRng } from '../../src/tasks/rng.ts';
-import { ROLE } from '../../src/tasks/sequence.ts';
+import { buildSequence, ROLE } from '../../src/tasks/sequence.ts';
 import { targetsOf } from '../../src/tasks/targets.ts';
 import type { LineTask, Program } from '../../src/tasks/task.ts';
 import { setTargets } from '../../src/midtrain/supervised.ts';
@@ -149,6 +149,77 @@ async function noLeak(gpu: GpuContext, task: LineTask): Promise<void> {
   model.destroy();
 }
 
+/** The loss of the E-step with its weights held, when the last line's own expert tokens are others: nothing comes after them but their own log-probability. */
+async function lossIgnoresExpert(gpu: GpuContext, task: LineTask): Promise<void> {
+  const model = await Transformer.make(gpu, architectureOf(task));
+  await randomise(model, 6);
+  const T = task.maxTokens;
+  const traces = task.samplePretraining(makeRng(4, 1), 40).filter((t) => t.latents.some(Boolean));
+  const B = traces.length;
+  expect(B > 3, `only ${B} programs with thoughts`);
+  const plan = await makeScorePlan(model, { B, T, W: task.window, pinned: task.window > 0 });
+  const loss = async (change: (id: number) => number): Promise<{ loss: number; logprob: Float32Array }> => {
+    const rows = new BatchRows(B, T);
+    traces.forEach(({ program, latents }, b) => {
+      const lines = program.lines.map((line, t) => (t + 1 < program.lines.length ? line : { ...line, tokens: line.tokens.map(change) }));
+      const s = buildSequence({ ...program, lines }, latents, task.latent);
+      const { weight } = policyWeights(s, new Array(lines.length).fill(1.7), new Float64Array(s.ids.length).fill(0.4), 0.3, 10);
+      const targets = targetsOf(s, 'policy-estep', { latent: task.latent });
+      rows.setSequence(b, s.ids, s.pinLo, s.pinHi);
+      // expert tokens are predicted too: it is their weight alone that must keep them out
+      for (let i = 0; i + 1 < s.ids.length; i++) rows.setRow(b, i, s.ids[i + 1] as number, 0);
+      setTargets(rows, b, s, targets, (i) => weight[i] as number);
+    });
+    plan.write(rows);
+    plan.plan.run();
+    const { logprob } = await plan.readRows();
+    return { loss: -rows.weight.reduce((n, w, r) => n + w * (logprob[r] as number), 0), logprob };
+  };
+  const before = await loss((id) => id);
+  const after = await loss((id) => (id + 1) % (task.symbolHi - task.symbolLo));
+  expect(before.loss !== 0 && before.loss === after.loss, `the loss is ${before.loss}, and ${after.loss} with other expert tokens`);
+  expect(
+    before.logprob.some((x, r) => x !== after.logprob[r]),
+    'the expert tokens have the same log-probabilities',
+  );
+  plan.destroy();
+  model.destroy();
+}
+
+/** The best of several samples by the reward that pi gives them, costs included, found here again from the samples themselves. */
+async function infusesTheBest(gpu: GpuContext, task: LineTask): Promise<void> {
+  const [q, pi] = [await Transformer.make(gpu, architectureOf(task)), await Transformer.make(gpu, architectureOf(task))];
+  await randomise(q, 12);
+  await randomise(pi, 13);
+  const optimizer = await Optimizer.make(q);
+  const T = task.maxTokens;
+  const settings = elboSettings(presetRecipe(task.id, 'quick').ra3, Math.log(task.symbolHi - task.symbolLo));
+  const shape = { P: 4, G: 4, T, S: T, W: task.window, L: task.lines };
+  const eStep = await EStep.make(q, pi, optimizer, shape, policyOf(task), { settings, logZ: 1 });
+  const programs = task.samplePrograms(makeRng(5, 1), 3);
+  const samples = 5;
+  const all = await eStep.sample(
+    programs.flatMap((p) => new Array<Program>(samples).fill(p)),
+    3,
+    7,
+  );
+  const scores = await eStep.scoreFrozen(all);
+  const rewards = all.map(({ sequence, latents }, b) => {
+    let sum = 0;
+    for (let i = 1; i < sequence.ids.length; i++) if (sequence.scored[i]) sum += (scores[b] as Float32Array)[i - 1] as number;
+    return sum - settings.c * latents.filter(Boolean).length;
+  });
+  const { traces, tokens } = await eStep.infuse(programs, samples, 3, 7);
+  expect(traces.length === programs.length && tokens > 0, `${traces.length} traces of ${programs.length} programs`);
+  traces.forEach((trace, p) => {
+    const own = rewards.slice(p * samples, (p + 1) * samples);
+    const best = all[p * samples + own.indexOf(Math.max(...own))] as (typeof all)[number];
+    expect(new Set(own).size > 1, 'all samples are alike');
+    expect(trace.latents.join('|') === best.latents.join('|'), `program ${p} keeps ${trace.latents}; the best is ${best.latents}`);
+  });
+  for (const held of [eStep, optimizer, q, pi]) held.destroy();
+}
+
 async function samplerEqualsTrainer(gpu: GpuContext, task: LineTask): Promise<void> {
   const model = await Transformer.make(gpu, architectureOf(task));
   await randomise(model, 7);
@@ -234,6 +305,75 @@ async function ruledOutIsNtp(gpu: GpuContext): Promise<void> {
 const withoutTimes = (values: Metrics): Metrics =>
   Object.fromEntries(Object.entries(values).filter(([name]) => name !== 'tok_per_s' && !name.startsWith('time/')));
 
+/** q of its own over the EM iterations, best-of infusion, an E-step that ends early, importance weights. */
+async function separateRun(gpu: GpuContext): Promise<void> {
+  const { events, weights } = await runSmall(
+    gpu,
+    smallRecipe((r) => {
+      Object.assign(r.ra3, { emIterations: 2, eSteps: 60, programs: 2, lr: 1e-2, separate: true, infuseBestOf: 2, stopBelow: 100 });
+      r.ra3.objective = 'importance-weighted';
+      r.arms = ['base', 'ra3'];
+      r.rlvr.steps = 0;
+    }),
+  );
+  const tracesOf = (iteration: number, last: boolean): string => {
+    const own = events.filter((e) => e.type === 'traces' && e.stage === 'e-step' && e.iteration === iteration);
+    const shown = own.at(last ? -1 : 0);
+    return shown?.type === 'traces' ? JSON.stringify(shown.traces) : '';
+  };
+  expect(tracesOf(1, false) !== tracesOf(1, true), 'the first E-step changes nothing that is seen');
+  expect(tracesOf(1, true) === tracesOf(2, false), 'the second E-step does not begin with the last weights of q');
+  const ends = events.flatMap((e) => (e.type === 'stage' && e.status === 'end' && e.stage === 'e-step' ? [e.steps] : []));
+  expect(ends.join() === '20,20', `the E-steps took ${ends.join(' and ')} steps; 20 are the fewest`);
+  const steps = events.flatMap((e) => (e.type === 'metrics' && e.stage === 'e-step' ? [e.step] : []));
+  expect(steps.length === 40 && Math.max(...steps) === 20, `metrics of ${steps.length} steps`);
+  const said = events.filter((e) => e.type === 'notice' && /the E-step converged at step 20 of 60/.test(e.message)).length;
+  expect(said === 2, `${said} notices`);
+  const overall = events.flatMap((e) => (e.type === 'progress' ? [e.overall] : []));
+  expect(
+    overall.every((x, i) => i === 0 || x >= (overall[i - 1] as number)),
+    'progress goes back',
+  );
+  expect(Math.abs((overall.at(-1) as number) - 1) < 1e-9, `progress ends at ${overall.at(-1)}`);
+  const [ra3, base] = [weights.get('ra3') as Float32Array, weights.get('base') as Float32Array];
+  expect(
+    ra3.some((x, i) => x !== base[i]),
+    'pi was not trained',
+  );
+  const last = events.findLast((e) => e.type === 'metrics' && e.stage === 'e-step');
+  const values: Metrics = last?.type === 'metrics' ? last.values : {};
+  for (const name of [
+    ...[
+      'elbo/line',
+      'reward/line',
+      'reward/group_std',
+      'reward/zero_spread',
+      'nll/line',
+      'nll/decision',
+      'kl/bernoulli',
+      'kl/content',
+      'kl/sampled',
+    ],
+    ...['bound/iw_1', 'bound/iw_2', 'bound/iw_4', 'bound/ess', 'entropy/decision', 'think/rate', 'think/per_program', 'think/kind_plain'],
+    ...[
+      'think/kind_recall',
+      'think/recall',
+      'think/held_right',
+      'horizon/decisions',
+      'actions/per_state',
+      'actions/perplexity',
+      'actions/count',
+    ],
+    ...['tokens/per_expert', 'agreement/nmi', 'agreement/ari', 'agreement/boundary_f1', 'think/line_1', 'think/line_8', 'grad/norm'],
+  ])
+    expect(typeof values[name] === 'number', `the E-step's last step does not log ${name}`);
+  expect((values['bound/iw_1'] as number) <= (values['bound/iw_2'] as number), 'two samples bound less than one');
+  expect((values['bound/iw_2'] as number) <= (values['bound/iw_4'] as number), 'four samples bound less than two');
+  const result = events.findLast((e) => e.type === 'result');
+  const found = result?.type === 'result' ? result.result : null;
+  expect(found?.agreement !== undefined && found.abstractions?.lines?.samples === 8, 'the last result describes no abstractions');
+}
+
 async function sameBits(gpu: GpuContext): Promise<void> {
   const recipe = smallRecipe(() => undefined);
   const [one, two] = [await runSmall(gpu, recipe), await runSmall(gpu, recipe)];
@@ -270,19 +410,25 @@ async function leavesNothing(gpu: GpuContext): Promise<void> {
 
 export const cases: KernelCase[] = [
   {
-    name: 'recall lines: rewards from the cached sampler equal those of one full forward',
+    name: 'RA3 test 2: recall lines: rewards from the cached sampler equal those of one full forward',
     run: (gpu) => rewardsAgree(gpu, builtinTask('recall-lines')),
   },
   {
-    name: 'pointer lines: rewards from the cached sampler equal those of one full forward',
+    name: 'RA3 test 2: pointer lines: rewards from the cached sampler equal those of one full forward',
     run: (gpu) => rewardsAgree(gpu, builtinTask('pointer-lines')),
   },
-  { name: "q at line t does not see the expert's tokens from line t on", run: (gpu) => noLeak(gpu, builtinTask('recall-lines')) },
+  {
+    name: "RA3 test 7: q at line t does not see the expert's tokens from line t on",
+    run: (gpu) => noLeak(gpu, builtinTask('recall-lines')),
+  },
   {
     name: 'rollout log-probabilities equal the training pass to 1e-4',
     run: (gpu) => samplerEqualsTrainer(gpu, builtinTask('recall-lines')),
   },
-  { name: 'c = 1e9 is next-token prediction, bit for bit', run: ruledOutIsNtp },
+  { name: 'RA3 test 1: c = 1e9 is next-token prediction, bit for bit', run: ruledOutIsNtp },
+  { name: 'RA3 test 6: expert tokens never change the E-step loss', run: (gpu) => lossIgnoresExpert(gpu, builtinTask('recall-lines')) },
+  { name: 'infusion keeps the best of several samples', run: (gpu) => infusesTheBest(gpu, builtinTask('recall-lines')) },
+  { name: 'a separate q goes on from its last weights, and E-steps that have converged end', run: separateRun },
   { name: 'the same recipe twice gives the same log and the same weights', run: sameBits },
   { name: 'a run leaves nothing on the GPU', run: leavesNothing },
 ];

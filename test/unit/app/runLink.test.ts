@@ -26,6 +26,13 @@ it('a link brings back recipe, curves with their iterations and gaps, and result
   expect(values[19]).toBeCloseTo(-0.05, 2);
 });
 
+it('curves of every arm come back', async () => {
+  const log = new RunLog();
+  log.append([{ type: 'metrics', stage: 'ntp', arm: 'ntp-compute', step: 1, values: { 'loss/nll': 2 } }]);
+  const opened = await openRunLink(await writeRunLink(LINK_BASE_V1, log));
+  expect(opened.events).toEqual([{ type: 'metrics', stage: 'ntp', arm: 'ntp-compute', step: 1, values: { 'loss/nll': 2 } }]);
+});
+
 it('a curve whose name is no stage, arm and metric is left out', async () => {
   const hash = await encodeLink({ recipe: LINK_BASE_V1, curves: [{ name: '<img src=x>', x: [0, 1], y: [0, 1] }], results: [] });
   expect((await openRunLink(hash)).events).toEqual([]);

@@ -52,6 +52,34 @@ describe('a run log', () => {
     expect(values[3999]).toBe(3999);
   });
 
+  it('keeps the results of an arm on several ranges apart, the latest of each', () => {
+    const result = (range: 'hard' | null, thinkRate: number): RunEvent =>
+      ({
+        type: 'result',
+        stage: 'evaluate',
+        arm: 'ra3',
+        phase: 'before',
+        result: { arm: 'ra3', phase: 'before', ...(range ? { range } : {}), thinkRate },
+      }) as RunEvent;
+    const found = logOf(result(null, 0.1), result('hard', 0.2), result(null, 0.3)).resultsBefore(WHOLE);
+    expect(found.map((r) => [r.range, r.thinkRate])).toEqual([
+      [undefined, 0.3],
+      ['hard', 0.2],
+    ]);
+  });
+
+  it('shows a stage that ended early with the steps it took', () => {
+    const ref = { stage: 'e-step', arm: 'ra3', iteration: 1 } as const;
+    const log = logOf(
+      { type: 'stage', status: 'start', steps: 80, timeMs: 0, ...ref },
+      { type: 'progress', done: 20, total: 80, overall: 0.1, leftMs: null, ...ref },
+      { type: 'progress', done: 30, total: 30, overall: 0.2, leftMs: null, ...ref },
+      { type: 'stage', status: 'end', steps: 30, timeMs: 5, ...ref },
+    );
+    expect(log.stagesAt(2)[0]).toMatchObject({ done: 20, total: 80, state: 'running' });
+    expect(log.stagesAt(WHOLE)[0]).toMatchObject({ done: 30, total: 30, state: 'done' });
+  });
+
   it('knows the stages still to come from the start, in order', () => {
     const ntp = { stage: 'ntp', arm: 'ntp' } as const;
     const rlvr = { stage: 'rlvr', arm: 'ntp' } as const;

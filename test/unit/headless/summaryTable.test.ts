@@ -47,6 +47,25 @@ describe('summaryTable', () => {
     expect(lines.at(-1)).toBe('12,346 tokens/s over 1:23');
   });
 
+  it('shows ranges one after the other, and agreement with the truth, where there are any', () => {
+    const agreement = { nmi: 0.5, ari: 0.25, boundaryF1: null };
+    const lines = summaryTable(
+      summary([
+        result({ arm: 'ra3', phase: 'before', range: 'hard' }),
+        result({ arm: 'base', phase: 'before', range: 'hard' }),
+        result({ arm: 'ra3', phase: 'before', agreement }),
+      ]),
+    ).split('\n');
+    expect(lines[0]!.split(/ {2,}/).slice(0, 3)).toEqual(['arm', 'phase', 'range']);
+    expect(lines.slice(2, 5).map((row) => row.split(/ {2,}/).filter((_, i) => i === 0 || i === 2))).toEqual([
+      ['RA3', 'in'],
+      ['base', 'hard'],
+      ['RA3', 'hard'],
+    ]);
+    expect(lines[0]).toMatch(/NMI {2}boundary F1$/);
+    expect(lines[2]).toMatch(/ 0\.500 +-$/);
+  });
+
   it('shows a dash for what is not known', () => {
     const row = summaryTable(summary([result({ arm: 'ntp', phase: 'after', passAt: {}, heldOutNll: null })])).split('\n')[2]!;
     expect(row.split(/ {2,}/)).toEqual(['NTP', 'after RLVR', '0.125', '1.50', '-', '-', '-']);

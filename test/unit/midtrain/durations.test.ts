@@ -1,9 +1,12 @@
 // Segments, horizons and think rates on small cases that can be counted by hand.
 import { describe, expect, it } from 'vitest';
 import {
+  decisionsPerProgram,
   durationHistogram,
+  durationShares,
   effectiveHorizon,
   geometricPrior,
+  geometricShares,
   meanDuration,
   persistence,
   segmentsOf,
@@ -30,6 +33,17 @@ describe('segments', () => {
     // boundaries at which a thought was held: 3 + 1 + 1 + 4; kept at 2 + 1 + 0 + 4
     expect(persistence(programs)).toBeCloseTo(7 / 9, 12);
     expect([meanDuration([[0]]), persistence([[0]])]).toEqual([null, null]);
+  });
+  it('have shares by duration, beside those of a geometric duration cut by the end', () => {
+    expect(durationShares(programs, 3)).toEqual([0.25, 0.25, 0.25]);
+    expect([durationShares([[0]], 3), geometricShares([[0]], 0.5, 3)]).toEqual([null, null]);
+    // one segment with three lines left: 1 - a, (1 - a) a, a^2
+    expect(geometricShares([[0, 1, 0, 0]], 0.5, 4)).toEqual([0.5, 0.25, 0.25, 0]);
+    expect(geometricShares(programs, 0.9, 6)!.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
+  });
+  it('make the decisions of a program: one each, and every line before the first', () => {
+    expect(decisionsPerProgram(programs)).toBeCloseTo((3 + 2 + 6) / 3, 12);
+    expect(decisionsPerProgram([])).toBeNull();
   });
   it('give the effective horizon and the largest mean over starts', () => {
     const h = effectiveHorizon(programs, 0.9)!;

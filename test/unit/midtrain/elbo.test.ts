@@ -2,19 +2,25 @@
 import { describe, expect, it } from 'vitest';
 import {
   alphaOfPenalty,
+  bestOf,
   elboSettings,
   type ElboRecipe,
+  entropyRewards,
   type Group,
   groupAdvantages,
+  importanceAdvantages,
   importanceWeightedBound,
   klTerms,
   lineLogprobs,
   lineRewards,
   lineTotal,
   logPrior,
+  logWeights,
   penaltyOfAlpha,
   policyWeights,
   returnsToGo,
+  selfNormalised,
+  thoughtCost,
 } from '../../../src/midtrain/elbo.ts';
 import { eStepMetrics } from '../../../src/midtrain/metrics.ts';
 import { builtinTask } from '../../../src/tasks/builtin.ts';
@@ -23,6 +29,7 @@ import { buildSequence, ROLE } from '../../../src/tasks/sequence.ts';
 import type { LatentForm, Program } from '../../../src/tasks/task.ts';
 
 const recipe: ElboRecipe = {
+  objective: 'policy-gradient',
   kl: 'penalty',
   c: 0.05,
   alpha: 0.9,
@@ -52,7 +59,7 @@ function randomGroup(seed: number, programs = 5, group = 4, lines = 6): Group {
 }
 
 describe('the sticky prior', () => {
-  it('has a KL whose closed form is the Monte Carlo mean of log q - log p', () => {
+  it('RA3 test 5: has a KL whose closed form is the Monte Carlo mean of log q - log p', () => {
     const rng = makeRng(1, 0);
     for (const [k, alpha] of [
       [0.3, 0.9],
@@ -88,7 +95,14 @@ describe('the sticky prior', () => {
     for (const alpha of [0.1, 0.5, 0.99]) expect(alphaOfPenalty(penaltyOfAlpha(alpha, 1.5), 1.5)).toBeCloseTo(alpha, 12);
     const s = elboSettings({ ...recipe, kl: 'literal' }, Math.log(6));
     expect(s.c).toBeCloseTo(Math.log(9) + Math.log(6), 12);
-    expect([s.eta, s.normalised]).toEqual([1, false]);
+    expect([s.eta, s.normalised, s.exact]).toEqual([1, false, true]);
+    const plain = elboSettings(recipe, Math.log(6));
+    expect([plain.c, plain.eta, plain.normalised, plain.exact]).toEqual([0.05, 0.01, true, false]);
+  });
+  it('leaves importance weights their own entropy: none is added to the literal form, and nothing is divided by a deviation', () => {
+    const s = elboSettings({ ...recipe, objective: 'importance-weighted', kl: 'literal' }, Math.log(6));
+    expect([s.c, s.eta, s.normalised, s.exact]).toEqual([penaltyOfAlpha(0.9, Math.log(6)), 0, false, false]);
+    expect(elboSettings({ ...recipe, objective: 'importance-weighted' }, 1).eta).toBe(0.01);
   });
 });
 
@@ -107,8 +121,14 @@ describe('rewards and advantages', () => {
     close(lineRewards(g, s), [-1, -2.25, -3.95]);
     close(lineRewards(g, { ...s, lengthNormalised: true }), [-1, -1.25, -1.95]);
     close(returnsToGo(g, Float64Array.of(1, 2, 4), 0.5), [3, 4, 4]);
+    expect(thoughtCost(s, 4, true)).toBeCloseTo(0.95, 12);
+    close(entropyRewards(Float64Array.of(1, 2), Float64Array.of(3, 5), 0.5), [2.5, 4.5]);
   });
-  it('have mean 0 over the group at each (program, line), normalised or not', () => {
+  it('of samples name the best of each program, the first of equals', () => {
+    expect(bestOf(Float64Array.of(0, 1, 2, 0, 1, 0, 5, 0, 5, 0, 1, 1), 2, 3)).toEqual([1, 3]);
+    expect(bestOf(Float64Array.of(-1, -2, -3), 1, 1)).toEqual([0, 1, 2]);
+  });
+  it('RA3 test 3: have mean 0 over the group at each (program, line), normalised or not', () => {
     const g = randomGroup(2);
     const returns = returnsToGo(g, lineRewards(g, elboSettings(recipe, 1)), 1);
     for (const normalised of [false, true]) {
@@ -138,7 +158,7 @@ describe('rewards and advantages', () => {
 
 describe('policyWeights', () => {
   const tasks = ['recall-lines', 'pointer-lines'].map(builtinTask);
-  it('never touch a line token, so an expert token never changes the loss through its own log-probability', () => {
+  it('RA3 test 6: never touch a line token, so an expert token never changes the loss through its own log-probability', () => {
     for (const task of tasks) {
       for (const { program, latents } of task.samplePretraining(makeRng(5, 0), 100)) {
         const s = buildSequence(program, latents, task.latent);
@@ -186,28 +206,40 @@ describe('policyWeights', () => {
   const probability = (pi: ReturnType<typeof policy>, r: (number | null)[]) =>
     r.reduce<number>((p, z, t) => p * (z === null ? 1 - pi[t]!.k : pi[t]!.k * pi[t]!.content[z]!), 1);
 
+  const sequenceOf = (r: (number | null)[]) =>
+    buildSequence(
+      program,
+      r.map((z) => (z === null ? null : [z])),
+      form,
+    );
+  /** Rollouts as those of one program. */
+  function groupOf(all: (number | null)[][]): Group {
+    const think = Uint8Array.from(all.flat(), (z) => (z === null ? 0 : 1));
+    return {
+      ...{ programs: 1, group: all.length, lines: T, lineCount: Int32Array.of(T) },
+      lineLogprob: Float64Array.from(all.flatMap((r) => r.map((_, t) => lineLogprob(r, t)))),
+      scoredTokens: new Int32Array(think.length).fill(1),
+      think,
+      latentTokens: Int32Array.from(think),
+      capHit: new Uint8Array(think.length),
+    };
+  }
+  const logQOf = (pi: ReturnType<typeof policy>, r: (number | null)[]) =>
+    r.map((z, t) => Math.log(z === null ? 1 - pi[t]!.k : pi[t]!.k * pi[t]!.content[z]!));
+
   /** Gradient by the weights, exactly averaged over rollouts; mean over T lines. */
   function weightedGradient(settings: ReturnType<typeof elboSettings>): Float64Array {
     const pi = policy(theta0);
     const out = new Float64Array(theta0.length);
     for (const r of rollouts) {
-      const s = buildSequence(
-        program,
-        r.map((z) => (z === null ? null : [z])),
-        form,
-      );
-      const g: Group = {
-        ...{ programs: 1, group: 1, lines: T, lineCount: Int32Array.of(T) },
-        lineLogprob: Float64Array.from(r, (_, t) => lineLogprob(r, t)),
-        scoredTokens: new Int32Array(T).fill(1),
-        think: s.thinks,
-        latentTokens: Int32Array.from(s.thinks),
-        capHit: new Uint8Array(T),
-      };
-      const returns = returnsToGo(g, lineRewards(g, settings), settings.gamma);
+      const s = sequenceOf(r);
+      const g = groupOf([r]);
+      const entropies = r.map((z, t) => H2(pi[t]!.k) + (z === null ? 0 : H(pi[t]!.content)));
+      const rewards = lineRewards(g, settings);
+      const returns = returnsToGo(g, settings.exact ? entropyRewards(rewards, entropies, settings.eta) : rewards, settings.gamma);
       const entropy = new Float64Array(s.ids.length);
       r.forEach((z, t) => {
-        if (z !== null) entropy[s.lineStart[t]! - 2] = H(pi[t]!.content);
+        if (z !== null && !settings.exact) entropy[s.lineStart[t]! - 2] = H(pi[t]!.content);
       });
       const w = policyWeights(s, returns, entropy, settings.eta, T);
       const p = probability(pi, r);
@@ -237,7 +269,7 @@ describe('policyWeights', () => {
   const expectation = (pi: ReturnType<typeof policy>, f: (r: (number | null)[]) => number) =>
     sum(rollouts.map((r) => probability(pi, r) * f(r)));
 
-  it('give the exact gradient of the penalised reward and entropy bonus (single-token latents, all rollouts enumerated)', () => {
+  it('RA3 test 4: give the exact gradient of the penalised reward and entropy bonus (single-token latents, all rollouts enumerated)', () => {
     const settings = elboSettings({ ...recipe, eta: 0.3 }, Math.log(Z));
     const wanted = numericGradient(
       (pi) =>
@@ -248,7 +280,7 @@ describe('policyWeights', () => {
     const found = weightedGradient(settings);
     wanted.forEach((v, i) => expect(found[i]).toBeCloseTo(v, 6));
   });
-  it('give the exact gradient of the literal ELBO', () => {
+  it('RA3 test 4: give the exact gradient of the literal ELBO', () => {
     const logZ = Math.log(Z);
     const settings = elboSettings({ ...recipe, kl: 'literal', alpha: 0.8 }, logZ);
     const wanted = numericGradient((pi) => {
@@ -257,6 +289,71 @@ describe('policyWeights', () => {
     });
     const found = weightedGradient(settings);
     wanted.forEach((v, i) => expect(found[i]).toBeCloseTo(v, 6));
+  });
+  it('of importance weights give the exact gradient of KL(posterior || q) where each latent is there as often as q has it', () => {
+    // q of every act and code the same: each of the 64 latents once is q's own population
+    const uniform = Float64Array.from({ length: theta0.length }, (_, i) => (i % (1 + Z) === 0 ? Math.log(3) : 0));
+    const settings = elboSettings({ ...recipe, objective: 'importance-weighted', kl: 'literal', alpha: 0.7 }, Math.log(Z));
+    const pi = policy(uniform);
+    const g = groupOf(rollouts);
+    const advantages = importanceAdvantages(
+      g,
+      lineRewards(g, settings),
+      rollouts.flatMap((r) => logQOf(pi, r)),
+    );
+    const found = new Float64Array(theta0.length);
+    rollouts.forEach((r, row) => {
+      const s = sequenceOf(r);
+      const w = policyWeights(s, advantages.subarray(row * T, (row + 1) * T), new Float64Array(s.ids.length), 0, lineTotal(g));
+      r.forEach((z, t) => {
+        const base = t * (1 + Z);
+        found[base]! += w.weight[s.lineStart[t]! - (z === null ? 2 : 3)]! * ((z === null ? 0 : 1) - pi[t]!.k);
+        if (z === null) return;
+        pi[t]!.content.forEach((c, j) => {
+          found[base + 1 + j]! += w.weight[s.lineStart[t]! - 2]! * ((j === z ? 1 : 0) - c);
+        });
+      });
+    });
+    const joint = rollouts.map((r) => Math.exp(sum(r.map((z, t) => lineLogprob(r, t) + logPrior(z !== null, 0.7, Math.log(Z))))));
+    const posterior = joint.map((p) => p / sum(joint));
+    for (let i = 0; i < uniform.length; i++) {
+      const at = (d: number) => {
+        const moved = policy(uniform.map((v, j) => (j === i ? v + d : v)));
+        return sum(rollouts.map((r, row) => posterior[row]! * sum(logQOf(moved, r)))) / T;
+      };
+      expect(found[i]).toBeCloseTo((at(1e-5) - at(-1e-5)) / 2e-5, 6);
+    }
+  });
+  it('RA3 test 8: ELBO <= bound with K samples <= with 2 K <= log p(x), exactly and within the error of samples', () => {
+    const pi = policy(theta0);
+    const logW = rollouts.map((r) => sum(r.map((z, t) => lineLogprob(r, t) + logPrior(z !== null, 0.8, Math.log(Z)))) - sum(logQOf(pi, r)));
+    const q = rollouts.map((r) => probability(pi, r));
+    const evidence = Math.log(sum(rollouts.map((_, i) => q[i]! * Math.exp(logW[i]!))));
+    const elbo =
+      expectation(pi, (r) => sum(r.map((_, t) => lineLogprob(r, t)))) -
+      sum(pi.map(({ k, content }) => sum(Object.values(klTerms(k, H(content), 0.8, Math.log(Z))))));
+    let two = 0;
+    for (let a = 0; a < 64; a++) for (let b = 0; b < 64; b++) two += q[a]! * q[b]! * importanceWeightedBound([logW[a]!, logW[b]!], 2);
+    expect(sum(q.map((p, i) => p * importanceWeightedBound([logW[i]!], 1)))).toBeCloseTo(elbo, 10);
+    expect(two).toBeGreaterThan(elbo + 1e-3);
+    expect(evidence).toBeGreaterThan(two + 1e-3);
+
+    const draws = makeRng(11, 0);
+    const n = 40_000;
+    const sampled = Float64Array.from({ length: n }, () => {
+      let u = draws.uniform();
+      return logW[
+        Math.max(
+          0,
+          q.findIndex((p) => (u -= p) < 0),
+        )
+      ]!;
+    });
+    const [one, both, four, eight] = [1, 2, 4, 8].map((K) => importanceWeightedBound(sampled, K));
+    const error = 4 * Math.sqrt(sum(sampled.map((w) => (w - one!) ** 2)) / n / (n / 8));
+    expect(Math.abs(one! - elbo)).toBeLessThan(error);
+    expect(Math.abs(both! - two)).toBeLessThan(error);
+    expect([both! > one!, four! > both!, eight! > four!, eight! < evidence + error]).toEqual([true, true, true, true]);
   });
   it('carry the entropy of later content tokens back to earlier ones and to the decision', () => {
     const text: LatentForm = { kind: 'text', think: 35, contentEnd: 10, maxLatentTokens: 2 };
@@ -288,6 +385,32 @@ describe('lineLogprobs', () => {
   });
 });
 
+describe('importance weights', () => {
+  it('are fractions of a sum, whatever their size, and mean 0 as advantages at each (program, line)', () => {
+    const g = randomGroup(8);
+    const rng = makeRng(8, 1);
+    const rewards = Float64Array.from(g.think, () => -900 * rng.uniform());
+    const logQ = Float64Array.from(g.think, () => -2 * rng.uniform());
+    const logW = logWeights(g, rewards, logQ);
+    expect(logW[5]).toBeCloseTo(sum(Array.from({ length: g.lineCount[1]! }, (_, t) => rewards[5 * 6 + t]! - logQ[5 * 6 + t]!)), 10);
+    const w = selfNormalised(logW, g.group);
+    const a = importanceAdvantages(g, rewards, logQ);
+    for (let p = 0; p < g.programs; p++) {
+      expect(sum(w.subarray(p * g.group, (p + 1) * g.group))).toBeCloseTo(1, 12);
+      for (let t = 0; t < g.lines; t++) {
+        const column = Array.from({ length: g.group }, (_, k) => a[(p * g.group + k) * g.lines + t]!);
+        expect(sum(column)).toBeCloseTo(0, 10);
+        column.forEach((v, k) => expect(v).toBeCloseTo(t < g.lineCount[p]! ? g.group * w[p * g.group + k]! - 1 : 0, 12));
+      }
+    }
+  });
+  it('that are equal change nothing at all', () => {
+    const g = randomGroup(9);
+    const same = Float64Array.from(g.think, (_, i) => -0.1 * (i % g.lines));
+    expect(importanceAdvantages(g, same, new Float64Array(same.length)).every((v) => v === 0)).toBe(true);
+  });
+});
+
 describe('importanceWeightedBound', () => {
   it('grows with K towards the log of the mean weight', () => {
     const rng = makeRng(9, 0);
@@ -309,6 +432,9 @@ describe('eStepMetrics', () => {
     const kl = klTerms(0.2, 0, 0.9, 1).bernoulli;
     expect(m['elbo/line']).toBeCloseTo(m['reward/line']! - kl, 10);
     expect(m['kl/sampled']).toBeCloseTo(Math.log(0.8 / 0.9), 10);
+    expect(m['bound/iw_1']).toBeCloseTo(m['reward/line']! - m['kl/sampled']!, 10);
+    expect([m['bound/iw_2']! >= m['bound/iw_1']!, m['bound/iw_4']! >= m['bound/iw_2']!, m['bound/ess']! <= 1]).toEqual([true, true, true]);
+    expect(m['horizon/decisions']).toBeCloseTo(sum(g.lineCount) / g.programs, 12);
     expect([m['think/rate'], m['nll/latent'], m['segment/mean'], m['horizon/effective']]).toEqual([0, null, null, null]);
     expect(Object.values(m).every((v) => v === null || Number.isFinite(v))).toBe(true);
   });

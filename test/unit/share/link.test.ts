@@ -106,6 +106,15 @@ test('gaps survive thinning and constants, infinities and single points are harm
   expect(back[5]!.y[1]! - back[5]!.y[0]!).toBeCloseTo(1e-4, 5);
 });
 
+test('agreement with the truth comes back, unknown or not, and results without it stay as they were', async () => {
+  const results: ArmResult[] = [
+    { ...result, agreement: { nmi: 0.5, ari: 0.25, boundaryF1: null } },
+    { ...result, arm: 'ntp', agreement: null },
+    { ...result, range: 'hard' },
+  ];
+  expect((await decodeLink(await encodeLink({ ...state, results }))).results).toEqual(results);
+});
+
 test('results whose numbers are not finite are left out', async () => {
   const broken = { ...result, thinkRate: Number.NaN };
   expect((await decodeLink(await encodeLink({ ...state, results: [broken, result] }))).results).toEqual([result]);
