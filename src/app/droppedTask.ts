@@ -1,5 +1,6 @@
 // From what was recognised in a drop to a recipe that uses it. Pure. Refuses (null, with a sentence why) what no recipe can run yet.
 import type { Recognised } from '../worker/protocol.ts';
+import { CODE_DEFAULTS } from '../run/recipe.ts';
 import type { Recipe } from './runLog.ts';
 
 export type { Recognised };
@@ -66,7 +67,7 @@ export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapp
     name: `${model.name} on ${dataset.name}`.slice(0, 120),
     model: 'dropped',
     task: code
-      ? { kind: 'code', promptField: mapping.prompt, solutionField: mapping.solution, ...rows }
+      ? { kind: 'code', ...CODE_DEFAULTS, promptField: mapping.prompt, solutionField: mapping.solution, ...rows }
       : { kind: 'text', field: mapping.text, ...rows },
     arms: code ? ['base', 'ntp', 'ra3'] : ['base', 'ntp'],
     ra3: {

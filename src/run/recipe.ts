@@ -2,6 +2,7 @@
 // Everything that comes from outside (a file, a link, the text view of the page) is rebuilt field by field by parseRecipe; unknown
 // keys, wrong types and numbers out of range are refused, all named at once.
 import * as v from 'valibot';
+import type { SuiteShape } from '../formats/recognised.ts';
 import { type BuiltinKind, BUILTIN_KINDS, type Range, RANGES } from '../tasks/task.ts';
 
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
@@ -23,6 +24,23 @@ export const ARM_LABEL: Record<Arm, string> = {
 
 const supervised = v.strictObject({ steps: count(1e6), batch: positive(4096), lr: real(0, 1), weightDecay: real(0, 1) });
 const range = v.picklist(RANGES);
+const field = v.pipe(v.string(), v.maxLength(200));
+
+/** How rows of code are read; all but "fields" have tests. */
+export const SUITES = [
+  'fields',
+  'mapped',
+  'humaneval',
+  'humaneval-plus',
+  'mbpp',
+  'mbpp-sanitized',
+  'mbpp-plus',
+  'livecodebench',
+  'codeforces',
+  'apps',
+  'taco',
+  'acecode',
+] as const satisfies readonly ('fields' | SuiteShape)[];
 
 /** How a fresh base is trained when the recipe does not say. */
 export const BASE_DEFAULTS = { steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 };
@@ -121,6 +139,18 @@ const ra3 = v.pipe(
   ),
 );
 
+/** What a code task is where the recipe does not say. */
+export const CODE_DEFAULTS = {
+  suite: 'fields',
+  testsField: '',
+  setupField: '',
+  entryPointField: '',
+  verify: false,
+  split: 'rows',
+  maxNewTokens: 128,
+  deadlineMs: 3000,
+} as const;
+
 export const RecipeSchema = v.strictObject({
   version: v.literal(1),
   name: v.pipe(v.string(), v.maxLength(120)),
@@ -141,16 +171,30 @@ export const RecipeSchema = v.strictObject({
     /** Expert programs of a dropped JSONL: which fields hold the prompt and the solution; held-out fraction by row order. */
     v.strictObject({
       kind: v.literal('code'),
-      promptField: v.pipe(v.string(), v.maxLength(200)),
-      solutionField: v.pipe(v.string(), v.maxLength(200)),
+      promptField: field,
+      solutionField: field,
       maxTokens: positive(8192),
       heldOut: real(0, 0.9),
       maxRows: positive(1e6),
+      /** What the rows are: prompts and solutions alone (fields), problems of a published suite, or problems whose fields are named here (mapped). */
+      suite: v.optional(v.picklist(SUITES), CODE_DEFAULTS.suite),
+      /** Of mapped problems: assert statements; Python that runs before them; the function's name. Empty where there is no such field. */
+      testsField: v.optional(field, CODE_DEFAULTS.testsField),
+      setupField: v.optional(field, CODE_DEFAULTS.setupField),
+      entryPointField: v.optional(field, CODE_DEFAULTS.entryPointField),
+      /** Whether what is written is judged by the problems' tests: RLVR, pass@1 and pass@k. */
+      verify: v.optional(v.boolean(), CODE_DEFAULTS.verify),
+      /** rows: held out by row order; dataset: as the suite's authors split it. */
+      split: v.optional(v.picklist(['rows', 'dataset']), CODE_DEFAULTS.split),
+      /** Tokens written after a prompt at most, where what is written is judged. */
+      maxNewTokens: v.optional(positive(8192), CODE_DEFAULTS.maxNewTokens),
+      /** Time of a written program with its tests. */
+      deadlineMs: v.optional(positive(60_000), CODE_DEFAULTS.deadlineMs),
     }),
     /** Plain text or one JSONL field, for next-token prediction alone. */
     v.strictObject({
       kind: v.literal('text'),
-      field: v.pipe(v.string(), v.maxLength(200)),
+      field,
       maxTokens: positive(8192),
       heldOut: real(0, 0.9),
       maxRows: positive(1e6),

@@ -1,6 +1,7 @@
 // Expert programs from rows of prompt and solution text, and windows of plain text, for any tokenizer.
-// Promises: train and held-out rows are split by row order, before anything is dropped; every drop is counted.
+// Promises: train and held-out rows are split by row order, before anything is dropped; every drop is counted; comments that are taken out are kept.
 // Refuses tokenizers that do not give "#" and the newline one token each: the text form of thoughts needs both.
+import { pythonLines } from './pythonLines.ts';
 import type { LatentForm, Line, Program } from './task.ts';
 
 export interface TextTokenizer {
@@ -29,9 +30,21 @@ export interface ProgramSet {
   rows: number;
   droppedLong: number;
   droppedEmpty: number;
-  /** Solution lines that began with "#" and were left out: they would read as thoughts. */
+  /** Solution lines that were comments and were taken out: they would read as thoughts. */
   commentLinesRemoved: number;
+  /** What they said, for programs that had any: per line the comments before it, no longer than a thought may be, or null. */
+  comments: Map<Program, (number[] | null)[]>;
 }
+
+export const emptySet = (rows: number): ProgramSet => ({
+  train: [],
+  heldOut: [],
+  rows,
+  droppedLong: 0,
+  droppedEmpty: 0,
+  commentLinesRemoved: 0,
+  comments: new Map(),
+});
 
 export class CodeTaskError extends Error {
   override name = 'CodeTaskError';
@@ -70,22 +83,54 @@ export function formatPrompt(prompt: string, solution: string): string {
   return `"""\n${text.trim().replaceAll('"""', '\\"\\"\\"')}\n"""\n`;
 }
 
-/** The solution's lines with their newlines; a blank line belongs to the line before it, leading and trailing ones go. */
-function splitLines(solution: string): string[] {
-  const out: string[] = [];
-  for (const line of normalise(solution).trimEnd().split('\n')) {
-    if (line.trim() !== '') out.push(`${line}\n`);
-    else if (out.length > 0) out[out.length - 1] += '\n';
-  }
-  return out;
-}
-
 function lineOf(tokens: number[]): Line {
   return { tokens, sampled: tokens.map(() => true), scored: tokens.map(() => true) };
 }
 
-function tokenCount(program: Program): number {
+export function tokenCount(program: Program): number {
   return program.prompt.length + program.lines.reduce((n, line) => n + line.tokens.length, 0);
+}
+
+/**
+ * `prompt` is Python that ends in a newline; `endId`, where there is one, ends the program and is never scored. Comments that have lines of their own are
+ * taken out; their text is cut to the longest thought.
+ */
+export function readProgram(
+  prompt: string,
+  solution: string,
+  tokenizer: TextTokenizer,
+  form: LatentForm,
+  endId: number | null,
+): { program: Program; comments: (number[] | null)[]; commentLines: number } {
+  const lines: Line[] = [];
+  const latents: (number[] | null)[] = [];
+  let waiting: string[] = [];
+  let commentLines = 0;
+  for (const { text, comment } of pythonLines(solution)) {
+    if (comment !== null) {
+      commentLines += 1;
+      waiting.push(comment.trim());
+      continue;
+    }
+    const tokens = text.split(/(?<=\n)/).flatMap((part) => tokenizer.encodeContinuation(part));
+    if (tokens.length === 0) continue;
+    lines.push(lineOf(tokens));
+    latents.push(waiting.length > 0 ? thoughtOf(waiting.join(' '), tokenizer, form) : null);
+    waiting = [];
+  }
+  const last = lines.at(-1);
+  if (last && endId !== null) {
+    last.tokens.push(endId);
+    last.sampled.push(true);
+    last.scored.push(false);
+  }
+  return { program: { prompt: tokenizer.encode(prompt, { addBos: true }), lines, truth: [] }, comments: latents, commentLines };
+}
+
+function thoughtOf(text: string, tokenizer: TextTokenizer, form: LatentForm): number[] {
+  const whole = tokenizer.encodeContinuation(`# ${text}`);
+  const ids = whole[0] === form.think ? whole.slice(1) : tokenizer.encodeContinuation(` ${text}`);
+  return ids.filter((id) => form.kind !== 'text' || id !== form.contentEnd).slice(0, form.maxLatentTokens);
 }
 
 const heldOutFrom = (rows: number, heldOut: number): number => rows - Math.floor(rows * heldOut);
@@ -94,16 +139,13 @@ const heldOutFrom = (rows: number, heldOut: number): number => rows - Math.floor
 export function codePrograms(rows: readonly CodeRow[], tokenizer: TextTokenizer, form: LatentForm, options: CodeOptions): ProgramSet {
   const used = rows.slice(0, options.maxRows);
   const firstHeldOut = heldOutFrom(used.length, options.heldOut);
-  const set: ProgramSet = { train: [], heldOut: [], rows: used.length, droppedLong: 0, droppedEmpty: 0, commentLinesRemoved: 0 };
+  const set = emptySet(used.length);
   used.forEach((row, index) => {
-    const lines: Line[] = [];
-    for (const text of splitLines(row.solution)) {
-      const tokens = text.split(/(?<=\n)/).flatMap((part) => tokenizer.encodeContinuation(part));
-      if (tokens[0] === form.think) set.commentLinesRemoved += 1;
-      else if (tokens.length > 0) lines.push(lineOf(tokens));
-    }
-    const program: Program = { prompt: tokenizer.encode(formatPrompt(row.prompt, row.solution), { addBos: true }), lines, truth: [] };
-    if (lines.length === 0) set.droppedEmpty += 1;
+    const prompt = formatPrompt(row.prompt, row.solution);
+    const { program, comments, commentLines } = readProgram(prompt, row.solution, tokenizer, form, null);
+    set.commentLinesRemoved += commentLines;
+    if (comments.some(Boolean)) set.comments.set(program, comments);
+    if (program.lines.length === 0) set.droppedEmpty += 1;
     else if (tokenCount(program) > options.maxTokens) set.droppedLong += 1;
     else (index < firstHeldOut ? set.train : set.heldOut).push(program);
   });
@@ -124,7 +166,7 @@ export function textWindows(texts: readonly string[], tokenizer: TextTokenizer, 
   if (options.maxTokens < 2) throw new CodeTaskError(`maxTokens is ${options.maxTokens}; a window needs at least 2 tokens.`);
   const used = texts.slice(0, options.maxRows);
   const firstHeldOut = heldOutFrom(used.length, options.heldOut);
-  const set: ProgramSet = { train: [], heldOut: [], rows: used.length, droppedLong: 0, droppedEmpty: 0, commentLinesRemoved: 0 };
+  const set = emptySet(used.length);
   used.forEach((text, index) => {
     const ids = tokenizer.encode(normalise(text), { addBos: true });
     const into = index < firstHeldOut ? set.train : set.heldOut;

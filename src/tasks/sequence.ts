@@ -124,29 +124,11 @@ export interface Rollout {
   complete: boolean;
 }
 
-export interface ParseOptions {
-  /**
-   * known: line t has as many tokens as the program's line t (forced lines, or lines of fixed length).
-   * free: a line ends with the first token for which endsLine holds; for text whose lines the model wrote itself.
-   */
-  lines: 'known' | 'free';
-  /** Whether a token ends a line; the newline token alone when left out. Tokenizers may have more, such as ":\n". */
-  endsLine?: (id: number) => boolean;
-}
-
 /**
- * Splits what was generated after the prompt into thoughts and lines. Ids that cannot be read in the form (neither act nor think where a
+ * Splits what was generated after the prompt into thoughts and lines as long as the program's (text that a model wrote freely: freeText.ts). Ids that cannot be read in the form (neither act nor think where a
  * decision must stand) end the parse: complete is false and what was read so far is returned.
  */
-export function parseRollout(
-  generated: ArrayLike<number>,
-  program: Program,
-  form: LatentForm,
-  options: ParseOptions = { lines: 'known' },
-): Rollout {
-  if (options.lines === 'free' && form.kind !== 'text') {
-    throw new RangeError("Lines of a codebook task have known lengths. Parse with { lines: 'known' }.");
-  }
+export function parseRollout(generated: ArrayLike<number>, program: Program, form: LatentForm): Rollout {
   const latents: (number[] | null)[] = [];
   const written: number[][] = [];
   let at = 0;
@@ -170,22 +152,18 @@ export function parseRollout(
       content.push(id);
     }
   };
-  const endsLine = options.endsLine ?? ((id: number) => form.kind === 'text' && id === form.contentEnd);
-  for (let t = 0; options.lines === 'free' ? at < generated.length : t < program.lines.length; t++) {
+  for (const line of program.lines) {
     const latent = readThought();
     if (latent === undefined) return { latents, written, complete: false };
     const tokens: number[] = [];
-    const wanted = options.lines === 'free' ? Number.POSITIVE_INFINITY : program.lines[t]!.tokens.length;
-    let ended = wanted === 0;
-    while (!ended) {
+    while (tokens.length < line.tokens.length) {
       const id = take();
       if (id === undefined) break;
       tokens.push(id);
-      ended = options.lines === 'free' ? endsLine(id) : tokens.length === wanted;
     }
     latents.push(latent);
     written.push(tokens);
-    if (!ended) return { latents, written, complete: false };
+    if (tokens.length < line.tokens.length) return { latents, written, complete: false };
   }
   return { latents, written, complete: true };
 }

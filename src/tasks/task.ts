@@ -59,7 +59,17 @@ export type BuiltinKind = (typeof BUILTIN_KINDS)[number];
 export interface Verdict {
   /** 0 or 1 for the tasks here. */
   reward: number;
+  /** Empty where lines are not judged by themselves. */
   lineOk: boolean[];
+  /** Of programs that are judged by running them: each test as a person reads it, and whether it held. */
+  tests?: TestVerdict[];
+  /** Of the same: how the program ended. */
+  end?: 'finished' | 'exception' | 'timeout' | 'memory' | 'killed';
+}
+
+export interface TestVerdict {
+  text: string;
+  ok: boolean;
 }
 
 /** Shape of the small Llama that a built-in task's base model has; keys as in a Hugging Face config.json. */

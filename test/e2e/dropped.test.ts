@@ -9,7 +9,7 @@ import { parseConfig } from '../../src/formats/config.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
 import type { ArmResult, RunEvent } from '../../src/run/events.ts';
-import type { Recipe } from '../../src/run/recipe.ts';
+import { CODE_DEFAULTS, type Recipe } from '../../src/run/recipe.ts';
 import {
   button,
   downloadBy,
@@ -47,7 +47,7 @@ const CODE: Recipe = {
   ...START,
   name: 'own code',
   model: 'dropped',
-  task: { kind: 'code', promptField: 'text', solutionField: 'code', maxTokens: 160, heldOut: 0.2, maxRows: 60 },
+  task: { kind: 'code', ...CODE_DEFAULTS, promptField: 'text', solutionField: 'code', maxTokens: 160, heldOut: 0.2, maxRows: 60 },
   arms: ['base', 'ra3'],
   ra3: {
     ...START.ra3,

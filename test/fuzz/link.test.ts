@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../src/run/events.ts';
-import { ARMS, OBJECTIVE, PRESETS, BUILTIN_KINDS, RANGES, type Recipe } from '../../src/run/recipe.ts';
+import { ARMS, OBJECTIVE, PRESETS, BUILTIN_KINDS, RANGES, type Recipe, SUITES } from '../../src/run/recipe.ts';
 import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
 
@@ -21,6 +21,14 @@ const task = fc.oneof(
     maxTokens: whole(1, 8192),
     heldOut: real(0, 0.9),
     maxRows: whole(1, 1e6),
+    suite: fc.constantFrom(...SUITES),
+    testsField: text(200),
+    setupField: text(200),
+    entryPointField: text(200),
+    verify: fc.boolean(),
+    split: fc.constantFrom('rows' as const, 'dataset' as const),
+    maxNewTokens: whole(1, 8192),
+    deadlineMs: whole(1, 60_000),
   }),
   fc.record({
     kind: fc.constant('text' as const),

@@ -1,7 +1,7 @@
 // Run links: exact recipes, bounded length, and nothing but LinkError from what is damaged or hostile.
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../../src/run/events.ts';
-import type { Recipe } from '../../../src/run/recipe.ts';
+import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
 import { crc32, deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
 import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
@@ -182,7 +182,7 @@ test('a recipe that is all text still fits', async () => {
   const longest: Recipe = {
     ...recipe,
     name: wild(120, 1),
-    task: { kind: 'code', promptField: wild(200, 2), solutionField: wild(200, 3), maxTokens: 100, heldOut: 0, maxRows: 1 },
+    task: { kind: 'code', ...CODE_DEFAULTS, promptField: wild(200, 2), solutionField: wild(200, 3), maxTokens: 100, heldOut: 0, maxRows: 1 },
   };
   const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
   const hash = await encodeLink({ recipe: longest, curves, results: [result] });

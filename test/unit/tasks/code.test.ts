@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { loadTokenizer } from '../../../src/formats/tokenizer.ts';
-import { codePrograms, formatPrompt, textLatentForm, textWindows, type TextTokenizer } from '../../../src/tasks/code.ts';
+import { codePrograms, formatPrompt, readProgram, textLatentForm, textWindows, type TextTokenizer } from '../../../src/tasks/code.ts';
 
 const chars: TextTokenizer = {
   encode: (text, { addBos }) => [...(addBos ? [1] : []), ...chars.encodeContinuation(text)],
@@ -35,10 +35,18 @@ describe('codePrograms', () => {
     expect(formatPrompt('def f(x):\n    """ one more """\n', '    return x + 1\n')).toBe('def f(x):\n    """ one more """\n');
     expect(formatPrompt('quote """ here', 'x = 1')).toBe('"""\nquote \\"\\"\\" here\n"""\n');
   });
-  it('joins blank lines to the line before and leaves out lines that would read as thoughts', () => {
-    const set = codePrograms([{ prompt: 'p', solution: '\n# note\na = 1\n\n\nb = 2\n  # kept\n\n' }], chars, form, options);
-    expect(set.train[0]!.lines.map((l) => print(l.tokens))).toEqual(['a = 1\n\n\n', 'b = 2\n', '  # kept\n']);
-    expect(set.commentLinesRemoved).toBe(1);
+  it('joins blank lines to the line before, and takes comments out, keeping what they say of the line after', () => {
+    const solution = '\n# note\n# more than fits\na = 1\n\n\nif b: # stays\n  # in\n  c = 2\nd = 3\n  # last\n\n';
+    const { train, commentLinesRemoved, comments } = codePrograms([{ prompt: 'p', solution }], chars, form, options);
+    expect(train[0]!.lines.map((l) => print(l.tokens))).toEqual(['a = 1\n\n\n', 'if b: # stays\n', '  c = 2\n', 'd = 3\n']);
+    expect(commentLinesRemoved).toBe(4);
+    expect(comments.get(train[0]!)!.map((c) => c && print(c))).toEqual([' note mo', null, ' in', null]);
+  });
+  it('ends a program where asked to, with a token that is not scored', () => {
+    const { program } = readProgram('"""p"""\n', 'a = 1\nb = 2', chars, form, 2);
+    expect(program.lines[1]!.tokens.slice(-2)).toEqual([10, 2]);
+    expect(program.lines[1]!.scored.slice(-2)).toEqual([true, false]);
+    expect(program.lines[0]!.tokens).not.toContain(2);
   });
   it('splits by row order, then drops and counts', () => {
     const rows = Array.from({ length: 10 }, (_, i) => ({

@@ -97,7 +97,6 @@ describe('parseRollout', () => {
       const ids = buildSequence(code, thoughts, text).ids.slice(2);
       const wanted = { latents: thoughts, written: code.lines.map((l) => l.tokens), complete: true };
       expect(parseRollout(ids, code, text)).toEqual(wanted);
-      expect(parseRollout(ids, code, text, { lines: 'free' })).toEqual(wanted);
     }
   });
   it('says when the tokens end early or cannot be read', () => {
@@ -110,17 +109,13 @@ describe('parseRollout', () => {
     expect(parseRollout([0], program, recall.latent).complete).toBe(false);
     expect(parseRollout([HASH, 40, 41, 42, 43, NEWLINE], code, text).complete).toBe(false);
   });
-  it('reads free lines with a tokenizer that has other ends of line', () => {
-    const out = parseRollout([50, 99, 51, NEWLINE], code, text, { lines: 'free', endsLine: (id) => id === 99 || id === NEWLINE });
-    expect(out).toEqual({
-      latents: [null, null],
-      written: [
+  it('takes lines that the program does not have as sampled', () => {
+    expect(
+      withWritten(code, [
         [50, 99],
         [51, NEWLINE],
-      ],
-      complete: true,
-    });
-    expect(withWritten(code, out.written).lines[1]).toEqual(line(51, NEWLINE));
+      ]).lines[1],
+    ).toEqual(line(51, NEWLINE));
   });
 });
 
