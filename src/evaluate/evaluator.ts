@@ -22,6 +22,17 @@ export interface EvaluatorShape {
   W: number;
 }
 
+/** What rollouts to be judged come from: at most `rows` of them at a time. */
+export interface Sampler<T extends LatentTrace> {
+  rows: number;
+  sample(programs: readonly Program[], seed: number, stream: number): Promise<T[]>;
+}
+
+export interface Judged<T extends LatentTrace> {
+  trace: T;
+  verdict: Verdict;
+}
+
 export interface Evaluation extends Omit<ArmResult, 'arm' | 'phase'> {
   tokens: number;
 }
@@ -50,29 +61,38 @@ export class Evaluator {
     }
   }
 
+  /** Rollouts of the latent policy along each program's script. */
+  scripted(): Sampler<LatentTrace & { truncated: false }> {
+    const sample = async (programs: readonly Program[], seed: number, stream: number) =>
+      (await this.sample(programs, false, seed, stream)).map((trace) => ({ ...trace, truncated: false as const }));
+    return { rows: this.shape.rows, sample };
+  }
+
   /** `samples` rollouts of each program, judged. `onChunk` reports rows done of all. */
-  async judge(
+  async judge<T extends LatentTrace>(
     programs: readonly Program[],
     samples: number,
-    verify: (program: Program, written: number[][]) => Verdict,
+    { rows, sample }: Sampler<T>,
+    verify: (rollouts: readonly T[]) => readonly Verdict[] | Promise<readonly Verdict[]>,
     seed: number,
     onChunk: (done: number, total: number) => Promise<void>,
-  ): Promise<Evaluation> {
+  ): Promise<Evaluation & { rollouts: Judged<T>[] }> {
     const all = programs.flatMap((p) => new Array<Program>(samples).fill(p));
-    const traces: LatentTrace[] = [];
-    for (let from = 0; from < all.length; from += this.shape.rows) {
-      traces.push(...(await this.sample(all.slice(from, from + this.shape.rows), false, seed, from)));
-      await onChunk(Math.min(all.length, from + this.shape.rows), all.length);
+    const rollouts: Judged<T>[] = [];
+    for (let from = 0; from < all.length; from += rows) {
+      const traces = await sample(all.slice(from, from + rows), seed, from);
+      const verdicts = await verify(traces);
+      traces.forEach((trace, i) => rollouts.push({ trace, verdict: verdicts[i] as Verdict }));
+      await onChunk(Math.min(all.length, from + rows), all.length);
     }
-    const problems: Problem[] = programs.map((_, p) => {
-      let c = 0;
-      for (let s = 0; s < samples; s++) {
-        const t = traces[p * samples + s] as LatentTrace;
-        if (verify(t.program, t.written).reward === 1) c += 1;
-      }
-      return { n: samples, c };
-    });
-    const ks = [1, 8, 16, 64].filter((k) => k <= samples);
+    const problems = programs.map(
+      (_, p): Problem => ({
+        n: samples,
+        c: rollouts.slice(p * samples, (p + 1) * samples).filter(({ verdict }) => verdict.reward === 1).length,
+      }),
+    );
+    const ks = [...new Set([1, 8, 16, 64, ...(samples < 8 ? [samples] : [])])].filter((k) => k <= samples);
+    const traces = rollouts.map(({ trace }) => trace);
     const described = describeThoughts(traces);
     const lines = lineChoices(
       programs,
@@ -85,6 +105,7 @@ export class Evaluator {
       passAt: passAt(problems, ks, makeRng(seed, 77)),
       heldOutNll: null,
       tokens: countTokens(traces),
+      rollouts,
     };
   }
 

@@ -17,7 +17,7 @@ import type { Architecture } from '../formats/architecture.ts';
 import { type DroppedModel, recognise } from '../formats/dropped.ts';
 import { type PeftAdapter, readPeft } from '../formats/peft.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import type { Dataset } from '../run/corpus.ts';
+import type { Dataset } from '../run/datasetCorpus.ts';
 import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
 

@@ -12,7 +12,7 @@ export interface LatentTrace {
   sequence: Sequence;
   logprob: Float32Array;
   entropy: Float32Array;
-  /** Per line: log-probability and entropy of the decision taken at its boundary. */
+  /** Per line: log-probability and entropy of the decision taken at its boundary; empty for text that was written freely, whose decisions are tokens. */
   decisionLogprob: Float32Array;
   decisionEntropy: Float32Array;
   /** Per line: 1 where the thought's end was forced by its cap. */

@@ -11,6 +11,8 @@ import type { Program, Verdict } from '../tasks/task.ts';
 export interface PolicyRollout extends LatentTrace {
   /** Cut off at the source's limit before it had ended. */
   truncated: boolean;
+  /** Of free text (freeSource.ts): what was written, up to the stop string that ended it. */
+  completion?: string;
 }
 
 export interface RolloutSource {

@@ -1,10 +1,13 @@
 // The arms judged, and the few programs that are shown while training goes on: what the policy thinks on them and what that gains.
 // Promises: every arm is judged on the same held-out programs with the same random numbers, range by range.
-import { Evaluator, type Evaluation } from '../evaluate/evaluator.ts';
+import { Evaluator, type Evaluation, type Judged } from '../evaluate/evaluator.ts';
+import { FreeSource } from '../rlvr/freeSource.ts';
+import type { PolicyRollout } from '../rlvr/source.ts';
 import type { Program, Range } from '../tasks/task.ts';
 import type { ArmResult, Phase, StageRef } from './events.ts';
 import type { Arm } from './recipe.ts';
 import type { RunCore } from './runCore.ts';
+import { sampleRows, verdictMetrics, VerifierGone } from './verified.ts';
 import { showTrace } from './show.ts';
 import type { Transformer } from '../model/transformer.ts';
 
@@ -14,6 +17,10 @@ const EXPLAINED = 8;
 /** Rows that are decoded side by side: of judged tasks, and where each row is long. */
 const MOST_ROWS = 256;
 const MOST_LONG_ROWS = 32;
+/** Texts that are written, then judged, before progress is told. */
+const MOST_WRITTEN = 64;
+
+const withLines = (programs: readonly Program[]): Program[] => programs.filter((p) => p.lines.length > 0);
 
 export class Evaluations {
   private readonly run: RunCore;
@@ -45,7 +52,8 @@ export class Evaluations {
   private async judgeOf(): Promise<Evaluator> {
     const { corpus, recipe } = this.run.i;
     const { prompts, samples, ranges } = recipe.evaluate;
-    const rows = Math.min(corpus.verify ? MOST_ROWS : MOST_LONG_ROWS, prompts * (corpus.verify ? samples : 1));
+    const scripted = corpus.verify !== null && !corpus.free;
+    const rows = Math.min(scripted ? MOST_ROWS : MOST_LONG_ROWS, prompts * (scripted ? samples : 1));
     this.judge ??= await this.make(rows, ranges);
     return this.judge;
   }
@@ -64,14 +72,21 @@ export class Evaluations {
       run.copy(run.policy, run.arms.get(arm) as Transformer);
       for (const [n, range] of ranges.entries()) {
         const programs = corpus.heldOut(prompts, range);
-        const likelihood: Evaluation = await evaluator.likelihood(programs, recipe.seed);
+        const likelihood: Evaluation = await evaluator.likelihood(withLines(programs), recipe.seed);
         let result = likelihood;
         run.tokens += likelihood.tokens;
-        if (corpus.verify) {
+        if (corpus.verify && run.verifierLost === null) {
           const before = n * programs.length * samples;
-          const judged = await evaluator.judge(programs, samples, corpus.verify, recipe.seed, (done) => report(before + done));
-          run.tokens += judged.tokens;
-          result = { ...judged, heldOutNll: likelihood.heldOutNll };
+          const judged = await this.judgePrograms(evaluator, programs, (done) => report(before + done));
+          if (judged) {
+            const { rollouts, ...evaluation } = judged;
+            run.tokens += evaluation.tokens;
+            result = { ...evaluation, heldOutNll: likelihood.heldOutNll };
+            if (corpus.free) {
+              run.samples.set(`${arm}-${phase}`, sampleRows(corpus, rollouts));
+              run.metrics(ref, 0, verdictMetrics(rollouts));
+            }
+          }
         }
         const { tokens: _, ...rest } = result;
         const armResult: ArmResult = { arm, phase, ...(range === 'in' ? {} : { range }), ...rest };
@@ -82,13 +97,44 @@ export class Evaluations {
     });
   }
 
+  /** Null where the verifier is gone: that was said then. */
+  private async judgePrograms(
+    evaluator: Evaluator,
+    programs: readonly Program[],
+    report: (done: number) => Promise<void>,
+  ): Promise<(Evaluation & { rollouts: Judged<PolicyRollout>[] }) | null> {
+    const { run } = this;
+    const { corpus, recipe } = run.i;
+    const { samples } = recipe.evaluate;
+    const { free, verify } = corpus;
+    if (!verify) return null;
+    if (!free) return evaluator.judge(programs, samples, evaluator.scripted(), verify, recipe.seed, report);
+    const source = await FreeSource.make(run.policy, MOST_WRITTEN, free);
+    try {
+      const sampler = {
+        rows: MOST_WRITTEN,
+        sample: (some: readonly Program[], seed: number, from: number) =>
+          source.sample(some, seed, run.stream('evaluate', 0, 'base', from)),
+      };
+      return await evaluator.judge(programs, samples, sampler, verify, recipe.seed, report);
+    } catch (e) {
+      if (!(e instanceof VerifierGone)) throw e;
+      run.loseVerifier(e);
+      return null;
+    } finally {
+      source.destroy();
+    }
+  }
+
   /** The policy's thoughts on a few fixed programs, with what they gain. */
   async showTraces(ref: StageRef, step: number, bias = 0): Promise<void> {
     const { run } = this;
     const { corpus, recipe } = run.i;
     if (!corpus.thinks || run.recovery.replaying || run.recovery.wasSaid(ref, 'traces', step)) return;
+    const shown = withLines(corpus.heldOut(SHOWN_PROGRAMS));
+    if (shown.length === 0) return;
     const explainer = await this.smallOf();
-    const explained = await explainer.explain(corpus.heldOut(SHOWN_PROGRAMS), recipe.seed, run.stream('explain', 0, 'base', 0), bias);
+    const explained = await explainer.explain(shown, recipe.seed, run.stream('explain', 0, 'base', 0), bias);
     if (run.recovery.isNew(ref, 'traces', step))
       run.i.emit({ type: 'traces', step, traces: explained.map((e) => showTrace(corpus, e)), ...ref });
   }

@@ -48,6 +48,9 @@ export interface ShownRollout {
   reward: number;
   advantage: number;
   lineOk: boolean[];
+  /** Of programs judged by running them: each test and whether it held, and how the program ended. Absent for other tasks. */
+  tests?: { text: string; ok: boolean }[];
+  end?: string;
 }
 export interface ShownGroup {
   prompt: string;

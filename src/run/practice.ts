@@ -1,27 +1,33 @@
 // RLVR of one arm: steps on freshly drawn programs, the same ones for every arm. Promises: sampler and trainer are compared at every step.
-// Refuses to go on where they disagree (promise P6).
+// Refuses to go on where they disagree (promise P6). An arm whose RLVR was cut short by the loss of its verifier stays as it was before.
+import type { Judged } from '../evaluate/evaluator.ts';
+import { FreeSource } from '../rlvr/freeSource.ts';
 import { objectiveOf } from '../rlvr/objective.ts';
-import { LatentSource, type Verify } from '../rlvr/source.ts';
+import { LatentSource, type PolicyRollout, type Verify } from '../rlvr/source.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
+import type { Verdict } from '../tasks/task.ts';
 import type { StageRef } from './events.ts';
 import type { Arm } from './recipe.ts';
 import { streamOf } from './recovery.ts';
 import type { RunCore } from './runCore.ts';
 import { showGroup } from './show.ts';
+import { verdictMetrics, VerifierGone } from './verified.ts';
 
 export async function practise(run: RunCore, arm: Arm): Promise<void> {
   const { recipe, corpus } = run.i;
   const { steps, prompts, group, range, updates, minibatches, lr, clipNorm, overlongWindow } = recipe.rlvr;
-  const { maxTokens: T, maxScript: S } = corpus.sizes[range];
+  const { verify, free } = corpus;
+  const { maxScript: S } = corpus.sizes[range];
+  const T = free?.T ?? corpus.sizes[range].maxTokens;
   const model = run.arms.get(arm);
-  const { verify } = corpus;
   if (!model || !verify) return;
   run.copy(run.policy, model);
   run.optimizer.reset();
   const { window: W } = corpus;
   const latent = run.latent();
-  const judge: Verify = (rollouts) => rollouts.map((r) => verify(r.program, r.written));
-  const source = await LatentSource.make(run.policy, { rows: prompts * group, T, S, W }, latent);
+  const source = free
+    ? await FreeSource.make(run.policy, prompts * group, free)
+    : await LatentSource.make(run.policy, { rows: prompts * group, T, S, W }, latent);
   const trainer = await RlvrTrainer.make(
     { policy: run.policy, reference: model },
     run.optimizer,
@@ -29,6 +35,13 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
     { prompts, group, T, W, bias: latent.bias },
     { objective: objectiveOf(recipe.rlvr), updates, minibatches, lr, clipNorm, overlongWindow },
   );
+  // of all that is sampled, whatever is trained on
+  let judged: Judged<PolicyRollout>[] = [];
+  const judge: Verify = async (rollouts) => {
+    const verdicts = await verify(rollouts);
+    judged.push(...rollouts.map((trace, i) => ({ trace, verdict: verdicts[i] as Verdict })));
+    return verdicts;
+  };
   try {
     const ref: StageRef = { stage: 'rlvr', arm };
     const rng = run.rng('rlvr'); // the same prompts for every arm
@@ -36,14 +49,16 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
     const train = async (report: (done: number) => Promise<void>, first: number): Promise<void> => {
       for (let step = first; step < steps; step++) {
         const t0 = performance.now();
+        judged = [];
         const { metrics, rollouts, tokens } = await trainer.step({
-          draw: (count) => corpus.train(rng, count, range),
+          draw: (count) => corpus.practice(rng, count, range),
           verify: judge,
           seed: recipe.seed,
           stream: (round) => run.stream('rlvr', round, arm, step),
         });
         run.tokens += tokens;
-        run.metrics(ref, step + 1, { ...metrics, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
+        const own = free ? { ...verdictMetrics(judged), 'reward/line': null } : {};
+        run.metrics(ref, step + 1, { ...metrics, ...own, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
         compareLogprobs(run, arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
         if ((step % every === 0 || step + 1 === steps) && run.recovery.isNew(ref, 'rollouts', step + 1))
           run.i.emit({
@@ -55,8 +70,13 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
         await report(step + 1);
       }
     };
-    await run.inStage(ref, train, streamOf(rng));
-    await run.keep(arm, run.policy);
+    const untilVerifierGone = (...args: Parameters<typeof train>): Promise<void> =>
+      train(...args).catch((e: unknown) => {
+        if (!(e instanceof VerifierGone)) throw e;
+        run.loseVerifier(e);
+      });
+    await run.inStage(ref, untilVerifierGone, streamOf(rng));
+    if (run.verifierLost === null) await run.keep(arm, run.policy);
   } finally {
     trainer.destroy();
   }

@@ -20,6 +20,7 @@ import type { ArmResult, Metrics, RunEvent, RunSummary, StageRef } from './event
 import { type Arm, ARMS, type Recipe } from './recipe.ts';
 import { NO_STATE, Recovery, type Snapshot, type StageState } from './recovery.ts';
 import { type PlannedStage, planStages } from './stages.ts';
+import type { SampleRow, VerifierGone } from './verified.ts';
 
 export const VERSION = '0.1.0';
 
@@ -45,6 +46,8 @@ export interface RunOutcome {
   arms: Map<Arm, NamedTensor[]>;
   /** Programs infused with the last q's thoughts. */
   infused: LatentTrace[];
+  /** Programs that were written and judged, by arm and phase ("ra3-before"). */
+  samples: Map<string, SampleRow[]>;
   /** The device that the run ended on. */
   gpu: GpuContext;
 }
@@ -81,6 +84,10 @@ export class RunCore {
   tokens = 0;
   private lastProgress = 0;
   infused: LatentTrace[] = [];
+  /** Written programs with their verdicts, by arm and phase. */
+  readonly samples = new Map<string, SampleRow[]>();
+  /** Why nothing more can be judged, once that is so. */
+  verifierLost: string | null = null;
   /** What stages keep on the device beside the models; let go with it. */
   readonly onDevice: { destroy(): void }[] = [];
 
@@ -106,7 +113,7 @@ export class RunCore {
       parameters: this.parameters,
       stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
     });
-    for (const message of corpus.notices) this.i.emit({ type: 'notice', level: 'info', message });
+    for (const notice of corpus.notices) this.i.emit({ type: 'notice', ...notice });
     if (recipe.rlvr.steps > 0)
       for (const message of objectiveNotices(recipe.rlvr)) this.i.emit({ type: 'notice', level: 'warning', message });
     let status: RunSummary['status'] = 'finished';
@@ -138,7 +145,7 @@ export class RunCore {
     const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
     this.destroy();
     this.i.emit({ type: 'end', summary });
-    return { summary, arms: this.weights, infused: this.infused, gpu };
+    return { summary, arms: this.weights, infused: this.infused, samples: this.samples, gpu };
   }
 
   /** Kernels chosen, the models that every stage needs. */
@@ -328,6 +335,16 @@ export class RunCore {
       if (v !== null && !Number.isFinite(v))
         this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
     if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, ...ref });
+  }
+
+  /** What needs verdicts is left out from here on. */
+  loseVerifier({ message }: VerifierGone): void {
+    this.verifierLost = message;
+    this.i.emit({
+      type: 'notice',
+      level: 'warning',
+      message: `The verifier is gone, so pass@k and RLVR are left out from here on: ${message}`,
+    });
   }
 
   private destroy(): void {

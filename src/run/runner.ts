@@ -27,11 +27,12 @@ export async function runRecipe(inputs: RunInputs): Promise<RunOutcome> {
     }
     if (recipe.rlvr.steps === 0) return;
     if (!corpus.verify) {
-      inputs.emit({ type: 'notice', level: 'warning', message: 'RLVR was left out: imported rows have no verifier here yet.' });
+      inputs.emit({ type: 'notice', level: 'warning', message: `RLVR was left out: ${corpus.unverified}.` });
       return;
     }
     for (const arm of arms) {
-      await practise(run, arm);
+      if (run.verifierLost === null) await practise(run, arm);
+      if (run.verifierLost !== null) return;
       await evaluations.evaluate(arm, 'after');
     }
   });

@@ -55,6 +55,7 @@ export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[]): S
       reward: verdict.reward,
       advantage: round(advantage),
       lineOk: verdict.lineOk,
+      ...(verdict.tests ? { tests: verdict.tests, end: verdict.end ?? '' } : {}),
     })),
   };
 }

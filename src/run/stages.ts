@@ -1,4 +1,5 @@
 // The stages that a recipe will go through, with their steps and relative cost: what progress and time left are computed from.
+import type { Range } from '../tasks/task.ts';
 import type { Corpus } from './corpus.ts';
 import type { StageRef } from './events.ts';
 import { type Arm, ARMS, type Recipe } from './recipe.ts';
@@ -23,7 +24,7 @@ const DECODE = 2;
 /** Forward and backward. */
 const TRAIN = 3;
 
-type Sizes = Pick<Corpus, 'thinks' | 'verify' | 'sizes'>;
+type Sizes = Pick<Corpus, 'thinks' | 'verify' | 'sizes' | 'free'>;
 
 /** The recipe's arms in the order in which they are run; RA3 and the arms on labelled programs need a corpus in which thoughts make sense. */
 export function armsOf(recipe: Recipe, { thinks }: Pick<Corpus, 'thinks'>): Arm[] {
@@ -65,9 +66,10 @@ export function planStages(recipe: Recipe, corpus: Sizes, parameters: number): P
     stages.push({ ref, steps, cost: steps * tokensPerStep * passes });
   };
   const T = corpus.sizes.in.maxTokens;
+  const rolloutTokens = (range: Range): number => corpus.free?.T ?? corpus.sizes[range].maxTokens;
   const evaluation = (arm: Arm, phase: 'before' | 'after'): void => {
     const rows = evaluate.prompts * (corpus.verify ? evaluate.samples : 1);
-    const longest = Math.max(...evaluate.ranges.map((range) => corpus.sizes[range].maxTokens));
+    const longest = Math.max(...evaluate.ranges.map(rolloutTokens));
     add({ stage: 'evaluate', arm, phase }, rows * evaluate.ranges.length, longest, DECODE);
   };
   const arms = armsOf(recipe, corpus);
@@ -81,7 +83,7 @@ export function planStages(recipe: Recipe, corpus: Sizes, parameters: number): P
   if (corpus.verify && rlvr.steps > 0) {
     for (const arm of arms) {
       const passes = DECODE + (TRAIN * rlvr.updates) / rlvr.minibatches;
-      add({ stage: 'rlvr', arm }, rlvr.steps, rlvr.prompts * rlvr.group * corpus.sizes[rlvr.range].maxTokens, passes);
+      add({ stage: 'rlvr', arm }, rlvr.steps, rlvr.prompts * rlvr.group * rolloutTokens(rlvr.range), passes);
       evaluation(arm, 'after');
     }
   }

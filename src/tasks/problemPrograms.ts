@@ -64,7 +64,10 @@ export function promptOf({ prompt }: Pick<PythonProblem, 'prompt'>): string {
 
 const textOf = ({ prompt, solution }: PythonProblem): string => `${prompt}\n${solution ?? ''}`;
 
-function splitProblems(problems: readonly PythonProblem[], { split, heldOut, maxRows }: ProblemOptions): [PythonProblem[], PythonProblem[]] {
+function splitProblems(
+  problems: readonly PythonProblem[],
+  { split, heldOut, maxRows }: ProblemOptions,
+): [PythonProblem[], PythonProblem[]] {
   if (split === 'rows') {
     const used = problems.slice(0, maxRows);
     const first = used.length - Math.floor(used.length * heldOut);
