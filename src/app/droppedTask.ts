@@ -5,6 +5,8 @@ import type { Recipe } from './runLog.ts';
 
 export type { Recognised };
 
+type CodeTask = Extract<Recipe['task'], { kind: 'code' }>;
+
 /** Which fields of the dataset mean what, as guessed and then corrected by the user. */
 export interface FieldMapping {
   /** code: prompt and solution; text: one field, next-token prediction alone. */
@@ -50,10 +52,34 @@ function tokensFor(preview: readonly Record<string, string>[], mapping: FieldMap
   return long.length * 2 > preview.length ? LONG_TOKENS : SHORT_TOKENS;
 }
 
+/** Suites whose authors split them into training and test problems. */
+const SPLIT = ['mbpp', 'mbpp-sanitized', 'mbpp-plus'];
+
+/** Rows with tests, read as the problems that they are; null where there are none. */
+function judgedTask(problems: NonNullable<Recognised['dataset']>['problems'], maxTokens: number): Partial<CodeTask> | null {
+  if (!problems || problems.rows === 0) return null;
+  const { shape, mapping } = problems;
+  return {
+    suite: shape,
+    ...(mapping
+      ? {
+          promptField: mapping.prompt,
+          solutionField: mapping.solution ?? '',
+          testsField: mapping.tests,
+          setupField: mapping.setup ?? '',
+          entryPointField: mapping.entryPoint ?? '',
+        }
+      : {}),
+    split: SPLIT.includes(shape) ? 'dataset' : 'rows',
+    verify: true,
+    maxNewTokens: Math.max(1, Math.min(128, maxTokens >> 1)),
+  };
+}
+
 /**
  * The recipe for a dropped model and dataset. Starts from a built-in recipe and changes what a pre-trained model of unknown
- * size and skill asks for: rates by size, small batches, short thoughts that cost a little per token, a lift of the think rate,
- * RLVR off (imported rows carry no verifier here).
+ * size and skill asks for: rates by size, small batches, short thoughts that cost a little per token, a lift of the think rate. Rows with tests are
+ * judged by them: a little RLVR, pass@1 and pass@k.
  */
 export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapping, start: Recipe): Recipe {
   if (!model || !dataset) throw new Error('A recipe for a drop needs a model and a dataset.');
@@ -62,12 +88,13 @@ export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapp
   const { lr, batch } = trainingOf(model.parameters);
   const supervised = { steps: 60, batch, lr, weightDecay: 0.01 };
   const code = mapping.kind === 'code';
+  const judged = code ? judgedTask(dataset.problems, maxTokens) : null;
   return {
     ...start,
     name: `${model.name} on ${dataset.name}`.slice(0, 120),
     model: 'dropped',
     task: code
-      ? { kind: 'code', ...CODE_DEFAULTS, promptField: mapping.prompt, solutionField: mapping.solution, ...rows }
+      ? { kind: 'code', ...CODE_DEFAULTS, promptField: mapping.prompt, solutionField: mapping.solution, ...rows, ...judged }
       : { kind: 'text', field: mapping.text, ...rows },
     arms: code ? ['base', 'ntp', 'ra3'] : ['base', 'ntp'],
     ra3: {
@@ -87,7 +114,7 @@ export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapp
       m: supervised,
     },
     ntp: supervised,
-    rlvr: { ...start.rlvr, steps: 0 },
-    evaluate: { prompts: 32, samples: 1, ranges: ['in'] },
+    rlvr: judged ? { ...start.rlvr, steps: 8, prompts: 4, group: 4, lr: lr / 10 } : { ...start.rlvr, steps: 0 },
+    evaluate: judged ? { prompts: 16, samples: 4, ranges: ['in'] } : { prompts: 32, samples: 1, ranges: ['in'] },
   };
 }

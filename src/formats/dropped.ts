@@ -32,10 +32,13 @@ export interface DroppedModel {
   tokenizerFiles: Map<string, Uint8Array>;
 }
 
+/** What was read of a dataset, and the file itself. */
+export type DroppedDataset = RowsFile & { name: string; source: ByteSource };
+
 export interface Recognition {
   recognised: RecognisedFiles;
   model: DroppedModel | null;
-  dataset: (RowsFile & { name: string }) | null;
+  dataset: DroppedDataset | null;
   /** Valid JSON of at most MAX_RECIPE_BYTES, for parseRecipe(JSON.parse(...)). */
   recipeText: string | null;
 }
@@ -62,7 +65,7 @@ interface Parts {
   index: string | null;
   gguf: { path: string; model: GgufModel } | null;
   tokenizerFiles: Map<string, Uint8Array>;
-  dataset: (RowsFile & { name: string }) | null;
+  dataset: DroppedDataset | null;
   recipeText: string | null;
   taken: Map<string, string>;
   problems: RecognisedFiles['problems'];
@@ -138,7 +141,7 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
   } else {
     const dataset = await readRows(source, path);
     take(parts, 'a dataset', path);
-    parts.dataset = { ...dataset, name: path };
+    parts.dataset = { ...dataset, name: path, source };
   }
 }
 
@@ -281,7 +284,7 @@ function describeModel({ name, config, weights, tokenizer }: DroppedModel): NonN
   };
 }
 
-function describeDataset(dataset: RowsFile & { name: string }): NonNullable<RecognisedFiles['dataset']> {
+function describeDataset(dataset: DroppedDataset): NonNullable<RecognisedFiles['dataset']> {
   return {
     name: dataset.name,
     kind: dataset.kind,

@@ -17,7 +17,7 @@ import type { Architecture } from '../formats/architecture.ts';
 import { type DroppedModel, recognise } from '../formats/dropped.ts';
 import { type PeftAdapter, readPeft } from '../formats/peft.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
-import type { Dataset } from '../run/datasetCorpus.ts';
+import { type Dataset, datasetOf } from '../run/datasetCorpus.ts';
 import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
 
@@ -75,7 +75,7 @@ export async function readDataset(path: string): Promise<Dataset> {
   if (!existsSync(path)) throw new InputError(`--data ${path} does not exist.`);
   const { dataset, recognised } = await recognise([{ path: basename(path), source: fileSource(path) }]);
   if (!dataset) throw new InputError(`${path}: ${recognised.problems[0]?.message ?? 'not a dataset.'}`);
-  return { rows: dataset.kind === 'text' ? [{ text: dataset.text }] : dataset.rows };
+  return datasetOf(dataset);
 }
 
 /** Lines {"ids": [...]}; every fault names its line. */

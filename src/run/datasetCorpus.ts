@@ -2,6 +2,7 @@
 // Promises: training and held-out rows are kept apart, and how much they share is said; what is left out is counted.
 // Refuses datasets that give nothing to train on, and arms that need solutions where there are none, naming what was wrong.
 import type { ByteSource } from '../formats/byteSource.ts';
+import type { DroppedDataset } from '../formats/dropped.ts';
 import { TextStream } from '../formats/textStream.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import type { FreePolicy } from '../rlvr/freeSource.ts';
@@ -9,7 +10,7 @@ import type { PolicyRollout, Verify } from '../rlvr/source.ts';
 import { basePrompt } from '../tasks/basePrompts.ts';
 import { codePrograms, type ProgramSet, textLatentForm, textWindows } from '../tasks/code.ts';
 import { type ProblemPrograms, problemPrograms } from '../tasks/problemPrograms.ts';
-import type { ProblemSet, PythonProblem } from '../tasks/pythonProblems.ts';
+import { type ProblemSet, type PythonProblem, readProblemFile } from '../tasks/pythonProblems.ts';
 import { longestSequence } from '../tasks/sequence.ts';
 import type { LatentForm, Program, Verdict } from '../tasks/task.ts';
 import type { Corpus, CorpusNotice } from './corpus.ts';
@@ -20,6 +21,28 @@ export interface Dataset {
   rows: Record<string, unknown>[];
   /** The file itself, from which problems are read with their numbers exact. */
   file?: ByteSource;
+}
+
+export const datasetOf = (dropped: DroppedDataset): Dataset => ({
+  rows: dropped.kind === 'text' ? [{ text: dropped.text }] : dropped.rows,
+  file: dropped.source,
+});
+
+/** The problems that a recipe names; null where it names none. Throws FormatError where the rows are no such problems. */
+export async function problemsFor({ task }: Recipe, dataset: Dataset | null): Promise<ProblemSet | null> {
+  if (task.kind !== 'code' || task.suite === 'fields' || !dataset) return null;
+  if (!dataset.file) throw new RecipeError(`${task.suite} problems are read from their file, and none was given. Drop the dataset again.`);
+  const optional = (name: string): string | null => (name === '' ? null : name);
+  if (task.suite !== 'mapped') return readProblemFile(dataset.file, dataset.file.name, task.suite);
+  if (task.testsField === '')
+    throw new RecipeError('Mapped problems need task.testsField: the field of each row that holds its assert statements.');
+  return readProblemFile(dataset.file, dataset.file.name, {
+    prompt: task.promptField,
+    solution: optional(task.solutionField),
+    tests: task.testsField,
+    setup: optional(task.setupField),
+    entryPoint: optional(task.entryPointField),
+  });
 }
 
 /** Judges one written program by its problem's tests. Rejects when nothing can be run any more. */

@@ -11,10 +11,10 @@ import type { GpuContext } from '../gpu/context.ts';
 import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import { RunControl } from './control.ts';
 import { makeCorpus } from './corpus.ts';
-import type { Dataset } from './datasetCorpus.ts';
+import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
-import { runRecipe, VERSION } from './runner.ts';
+import { type RunOutcome, runRecipe, VERSION } from './runner.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { drawWeights, freshFolder } from './freshModel.ts';
 
@@ -60,11 +60,15 @@ export class Session {
   private arms = new Map<Arm, NamedTensor[]>();
   private from: DroppedModel | null = null;
   private traces = '';
+  private samples: RunOutcome['samples'] = new Map();
 
-  /** `reopen` opens a device in place of one that was lost while a run was going on. */
-  constructor(gpu: GpuContext, reopen: () => Promise<GpuContext>) {
+  private readonly sandbox: () => PythonSandbox | null;
+
+  /** `reopen` opens a device in place of one that was lost while a run was going on; `sandbox` is asked for when a recipe has Python to be judged. */
+  constructor(gpu: GpuContext, reopen: () => Promise<GpuContext>, sandbox: () => PythonSandbox | null = () => null) {
     this.device = gpu;
     this.reopen = reopen;
+    this.sandbox = sandbox;
   }
   get gpu(): GpuContext {
     return this.device;
@@ -92,17 +96,19 @@ export class Session {
     this.control.current = control;
     try {
       const folder = await this.folderOf(recipe, embedded);
-      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, { tokenizer: folder.tokenizer, dataset: this.dataset });
-      const positions = Math.max(corpus.maxTokens, ...[...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens));
+      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder));
+      const ranges = [...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens);
+      const positions = Math.max(corpus.maxTokens, corpus.free?.T ?? 0, ...ranges);
       if (positions > folder.config.architecture.maxPositions)
         throw new RecipeError(
           `The task needs ${positions} positions; the model has ${folder.config.architecture.maxPositions}. Lower maxTokens.`,
         );
       this.events = [];
       this.arms = new Map();
+      this.samples = new Map();
       this.recipe = recipe;
       this.from = folder;
-      const { summary, arms, infused, gpu } = await runRecipe({
+      const { summary, arms, infused, samples, gpu } = await runRecipe({
         gpu: this.gpu,
         reopen: this.reopen,
         recipe,
@@ -117,6 +123,7 @@ export class Session {
       });
       this.device = gpu;
       this.arms = arms;
+      this.samples = samples;
       this.traces = infused
         .slice(0, 2000)
         .map((t) =>
@@ -135,6 +142,12 @@ export class Session {
       control.end();
       this.control.current = null;
     }
+  }
+
+  private async parts(recipe: Recipe, { tokenizer, config }: DroppedModel): Promise<DroppedParts> {
+    const problems = await problemsFor(recipe, this.dataset);
+    const judged = problems !== null && recipe.task.kind === 'code' && recipe.task.verify;
+    return { tokenizer, dataset: this.dataset, endIds: config.eosIds, problems, judge: judged ? await judgeIn(this.sandbox()) : null };
   }
 
   private async folderOf(
@@ -177,7 +190,7 @@ export class Session {
     ];
   }
 
-  /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, model/<arm>/... */
+  /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, samples/<arm>-<phase>.jsonl, model/<arm>/... */
   async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
     const end = this.events.at(-1);
     const files: Record<string, Uint8Array | string> = {
@@ -186,6 +199,7 @@ export class Session {
       'traces.jsonl': this.traces ? `${this.traces}\n` : '',
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
     };
+    for (const [name, rows] of this.samples) files[`samples/${name}.jsonl`] = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     for (const arm of this.arms.keys()) for (const file of this.exportModel(arm)) files[`model/${arm}/${file.name}`] = await collect(file);
     return files;
   }

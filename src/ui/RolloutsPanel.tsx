@@ -1,4 +1,4 @@
-// "What did the model write?": whole groups of rollouts, every token shaded by its log-probability, every line with its verdict.
+// "What did the model write?": whole groups of rollouts, every token shaded by its log-probability, every line or test with its verdict.
 import { useMemo, useState } from 'react';
 import { ARM_ORDER, stageLabel } from '../app/curves.ts';
 import type { Arm, ShownGroup, ShownRollout, ShownToken } from '../app/runLog.ts';
@@ -107,22 +107,24 @@ function Group({ group }: { group: ShownGroup }) {
 }
 
 function Rollout({ rollout }: { rollout: ShownRollout }) {
-  const { tokens, reward, advantage, lineOk } = rollout;
-  const right = lineOk.filter(Boolean).length;
+  const { tokens, reward, advantage, tests, end } = rollout;
+  const verdicts = tests?.map((test) => test.ok) ?? rollout.lineOk;
+  const right = verdicts.filter(Boolean).length;
   return (
     <li className="rollout">
       <p className="verdict">
         <span className={reward > 0 ? 'right' : 'wrong'}>{reward > 0 ? 'right' : 'wrong'}</span>
-        <svg className="verdicts" viewBox={`0 0 ${lineOk.length * 6} 12`} width={lineOk.length * 6} height="12" role="img">
-          <title>{`${right} of ${lineOk.length} lines right`}</title>
-          {lineOk.map((ok, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the index is the line
+        <svg className="verdicts" viewBox={`0 0 ${verdicts.length * 6} 12`} width={verdicts.length * 6} height="12" role="img">
+          <title>{`${right} of ${verdicts.length} ${tests ? 'tests held' : 'lines right'}`}</title>
+          {verdicts.map((ok, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the index is the line or test
             <rect key={i} className={ok ? 'ok' : 'not-ok'} x={i * 6} y={ok ? 2 : 6} width="4" height={ok ? 8 : 4} />
           ))}
         </svg>
         <span className="num advantage" title="Advantage">
           {signed(advantage)}
         </span>
+        {end && end !== 'finished' ? <span className="ending">{ENDINGS[end] ?? end}</span> : null}
       </p>
       <p className="tokens">
         {tokens.map((token, i) => (
@@ -130,7 +132,33 @@ function Rollout({ rollout }: { rollout: ShownRollout }) {
           <Token key={i} token={token} />
         ))}
       </p>
+      {tests ? <Tests tests={tests} /> : null}
     </li>
+  );
+}
+
+const ENDINGS: Record<string, string> = {
+  exception: 'raised an exception',
+  timeout: 'ran out of time',
+  memory: 'ran out of memory',
+  killed: 'took its interpreter down',
+};
+
+function Tests({ tests }: { tests: NonNullable<ShownRollout['tests']> }) {
+  return (
+    <details className="tests">
+      <summary>
+        {tests.filter((test) => test.ok).length} of {tests.length} tests held
+      </summary>
+      <ul>
+        {tests.map(({ text, ok }, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the index is the test
+          <li key={i}>
+            <span className={ok ? 'right' : 'wrong'}>{ok ? 'held' : 'failed'}</span> <code>{text}</code>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 // The recipe's fields as the form names them. Fields that the recipe at hand does not have (another kind of task) are left out.
-import { OBJECTIVE, PRESETS } from '../run/recipe.ts';
+import { OBJECTIVE, PRESETS, SUITES } from '../run/recipe.ts';
 
 export interface Field {
   path: string;
@@ -40,6 +40,36 @@ export const GROUPS: readonly { title: string; open: boolean; fields: readonly F
       number('seed', 'Seed', 'Same seed, adapter and browser: same numbers'),
       { path: 'task.promptField', label: 'Prompt field', about: 'Field of each row that holds the prompt', kind: 'text' },
       { path: 'task.solutionField', label: 'Solution field', about: 'Field that holds the expert solution', kind: 'text' },
+      {
+        path: 'task.suite',
+        label: 'Rows are',
+        about: 'fields: prompts and solutions alone; mapped: with tests in the fields named below; else a published suite',
+        kind: 'choice',
+        options: SUITES,
+      },
+      { path: 'task.testsField', label: 'Tests field', about: 'Of mapped rows: assert statements', kind: 'text' },
+      {
+        path: 'task.setupField',
+        label: 'Setup field',
+        about: 'Of mapped rows: Python that runs before the tests; may be empty',
+        kind: 'text',
+      },
+      { path: 'task.entryPointField', label: 'Name field', about: 'Of mapped rows: the name of the function; may be empty', kind: 'text' },
+      {
+        path: 'task.verify',
+        label: 'Judge by the tests',
+        about: 'RLVR and pass@k; what is written runs in the Python sandbox',
+        kind: 'flag',
+      },
+      {
+        path: 'task.split',
+        label: 'Split',
+        about: 'rows: by order; dataset: as its authors split it',
+        kind: 'choice',
+        options: ['rows', 'dataset'],
+      },
+      number('task.maxNewTokens', 'Max new tokens', 'Written after a prompt at most'),
+      number('task.deadlineMs', 'Deadline (ms)', 'Of a written program with its tests'),
       { path: 'task.field', label: 'Text field', about: 'Field that holds the text', kind: 'text' },
       number('task.window', 'Window', 'Attention window in tokens in place of the task’s own'),
       number('task.maxTokens', 'Max tokens', 'Longer rows are cut here'),

@@ -6,6 +6,7 @@ import { collect } from '../formats/outputFile.ts';
 import { recognise } from '../formats/dropped.ts';
 import { fromBlob } from '../formats/byteSource.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
+import { datasetOf } from '../run/datasetCorpus.ts';
 import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
 import { parseRecipe } from '../run/recipe.ts';
@@ -108,7 +109,7 @@ const api: LabWorkerApi = {
         problems.push({ file: 'recipe.json', message: (e as Error).message });
       }
     }
-    const parts = { model, dataset: dataset ? { rows: dataset.kind === 'text' ? [{ text: dataset.text }] : dataset.rows } : null };
+    const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
     if (parts.model) given.model = parts.model;
     if (parts.dataset) given.dataset = parts.dataset;
     if (session) (await session.catch(() => null))?.give(parts);

@@ -32,6 +32,33 @@ const code: Recognised = {
 const text: Recognised = { ...code, dataset: { ...rows, fields: ['id', 'text'], mapping: null } };
 
 describe('a drop', () => {
+  it('of rows with tests is judged by them: RLVR on, split as the suite is', () => {
+    const mbpp = { shape: 'mbpp' as const, name: 'MBPP', rows: 974, tests: 2922, mapping: null };
+    const judged: Recognised = { ...code, dataset: { ...code.dataset!, problems: mbpp } };
+    const recipe = parseRecipe(recipeForDrop(judged, guessMapping(judged)!, LINK_BASE_V1));
+    expect(recipe.task).toMatchObject({ suite: 'mbpp', verify: true, split: 'dataset' });
+    expect(recipe.rlvr.steps).toBeGreaterThan(0);
+    expect(recipe.evaluate.samples).toBeGreaterThan(1);
+    // rows read as text have no programs to judge
+    const asText = parseRecipe(recipeForDrop(judged, { ...guessMapping(judged)!, kind: 'text' }, LINK_BASE_V1));
+    expect(asText.rlvr.steps).toBe(0);
+  });
+  it('of rows whose tests stand in a field of their own names that field', () => {
+    const mapping = { prompt: 'q', tests: 'asserts', solution: null, setup: null, entryPoint: 'name' };
+    const judged: Recognised = {
+      ...code,
+      dataset: { ...code.dataset!, problems: { shape: 'mapped', name: '', rows: 9, tests: 9, mapping } },
+    };
+    expect(parseRecipe(recipeForDrop(judged, guessMapping(judged)!, LINK_BASE_V1)).task).toMatchObject({
+      suite: 'mapped',
+      promptField: 'q',
+      solutionField: '',
+      testsField: 'asserts',
+      setupField: '',
+      entryPointField: 'name',
+      split: 'rows',
+    });
+  });
   it('with fitting fields becomes a code recipe, with the arms that a code task has', () => {
     const recipe = parseRecipe(recipeForDrop(code, guessMapping(code)!, LINK_BASE_V1));
     expect(recipe).toMatchObject({ model: 'dropped', task: { kind: 'code', promptField: 'prompt', solutionField: 'canonical_solution' } });
