@@ -45,6 +45,8 @@ export interface Corpus {
   /** Judges rollouts; null where nothing can, `unverified` says why. */
   verify: Verify | null;
   unverified: string;
+  /** Problems that turned out not to be judgeable, by id, and why. */
+  unjudged: ReadonlyMap<string, string>;
   /** How whole programs are written and judged; null where rollouts walk their program's script. */
   free: FreePolicy | null;
   /** The problem that a program was made from; null for the others. */
@@ -92,6 +94,7 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: DroppedP
     annotate: (rng, program) => builtin.annotate(rng, program),
     verify: (rollouts) => rollouts.map((r) => builtin.verify(r.program, r.written)),
     unverified: '',
+    unjudged: new Map(),
     free: null,
     problemOf: () => null,
     shown: (program, latents) => splitRendered(builtin.render({ program, latents })),

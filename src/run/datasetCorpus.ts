@@ -5,15 +5,14 @@ import type { ByteSource } from '../formats/byteSource.ts';
 import type { DroppedDataset } from '../formats/dropped.ts';
 import { TextStream } from '../formats/textStream.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
-import type { FreePolicy } from '../rlvr/freeSource.ts';
-import type { PolicyRollout, Verify } from '../rlvr/source.ts';
 import { basePrompt } from '../tasks/basePrompts.ts';
 import { codePrograms, type ProgramSet, textLatentForm, textWindows } from '../tasks/code.ts';
 import { type ProblemPrograms, problemPrograms } from '../tasks/problemPrograms.ts';
 import { type ProblemSet, type PythonProblem, readProblemFile } from '../tasks/pythonProblems.ts';
 import { longestSequence } from '../tasks/sequence.ts';
-import type { LatentForm, Program, Verdict } from '../tasks/task.ts';
+import type { LatentForm, Program } from '../tasks/task.ts';
 import type { Corpus, CorpusNotice } from './corpus.ts';
+import type { ProgramJudge } from './judge.ts';
 import { type Recipe, RecipeError } from './recipe.ts';
 
 export interface Dataset {
@@ -45,9 +44,6 @@ export async function problemsFor({ task }: Recipe, dataset: Dataset | null): Pr
   });
 }
 
-/** Judges one written program by its problem's tests. Rejects when nothing can be run any more. */
-export type JudgeProgram = (problem: PythonProblem, completion: string) => Promise<Verdict>;
-
 /** What was dropped, as a run takes it. */
 export interface DroppedParts {
   tokenizer: Tokenizer | null;
@@ -57,7 +53,7 @@ export interface DroppedParts {
   /** The dataset's problems, where the recipe names a suite. */
   problems?: ProblemSet | null;
   /** What judges programs where the recipe asks for it, or why nothing can. */
-  judge?: JudgeProgram | { missing: string } | null;
+  judge?: ProgramJudge | { missing: string } | null;
 }
 
 type DatasetTask = Extract<Recipe['task'], { maxTokens: number }>;
@@ -127,6 +123,7 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
     verify: judged?.verify ?? null,
     unverified: judged?.unverified ?? NOT_VERIFIED,
     free: judged?.free ?? null,
+    unjudged: judged?.unjudged ?? new Map(),
     problemOf: (program) => ('problemOf' in set ? (set.problemOf.get(program) ?? null) : null),
     shown: (program, latents) => ({
       prompt: tokenizer.decode(program.prompt),
@@ -166,8 +163,9 @@ function readSet(
     );
   }
   if (!problems) throw new RecipeError(`A ${task.suite} task needs the problems of its dataset.`);
-  const { split, maxNewTokens } = task;
-  return problemPrograms(problems.problems, tokenizer, form, { ...options, split, maxNewTokens, endId: endIds?.[0] ?? null });
+  const { split, maxNewTokens, deadlineMs } = task;
+  const own = problems.problems.map((problem) => ({ ...problem, deadlineMs }));
+  return problemPrograms(own, tokenizer, form, { ...options, split, maxNewTokens, endId: endIds?.[0] ?? null });
 }
 
 /** How the problems are asked and judged; says what the split is worth. */
@@ -179,7 +177,7 @@ function judgedBy(
   all: readonly Program[],
   { problems, endIds = [], judge }: DroppedParts,
   notices: CorpusNotice[],
-): { verify: Verify | null; unverified: string; free: FreePolicy | null } | null {
+): Pick<Corpus, 'verify' | 'unverified' | 'free' | 'unjudged'> | null {
   const wrong = problems?.wrongRows ?? [];
   if (wrong[0])
     notices.push({
@@ -195,10 +193,10 @@ function judgedBy(
   if (set.withoutSolution)
     notices.push({ level: 'info', message: `${set.withoutSolution} problems have no solution: they serve RLVR and evaluation alone.` });
   if (!task.verify) return null;
-  if (!judge || typeof judge !== 'function') {
+  if (!judge || 'missing' in judge) {
     const unverified = judge?.missing ?? 'no Python sandbox was given';
     notices.push({ level: 'warning', message: `Nothing written can be judged here: ${unverified}. There is no pass@k and no RLVR.` });
-    return { verify: null, unverified, free: null };
+    return { verify: null, unverified, free: null, unjudged: new Map() };
   }
   const weak = [...new Set([...set.problemOf.values()].map(({ caveat }) => caveat).filter((caveat) => caveat !== null))];
   for (const caveat of weak.slice(0, 3))
@@ -221,17 +219,9 @@ function judgedBy(
       maxNewTokens: task.maxNewTokens,
       text: (program) => new TextStream(tokenizer, { stopStrings: stopStrings(problemOf(program)), after: program.prompt }),
     },
-    verify: (rollouts) => Promise.all(rollouts.map((r) => judgeRollout(r, judge, problemOf(r.program), task.deadlineMs))),
+    verify: (rollouts) => Promise.all(rollouts.map((r) => judge.judge(problemOf(r.program), r.completion ?? ''))),
+    unjudged: judge.unjudged,
   };
-}
-
-function judgeRollout(
-  { completion = '' }: PolicyRollout,
-  judge: JudgeProgram,
-  problem: PythonProblem,
-  deadlineMs: number,
-): Promise<Verdict> {
-  return judge({ ...problem, deadlineMs }, completion);
 }
 
 /** Comments are thoughts here: they end nothing. */

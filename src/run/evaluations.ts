@@ -85,6 +85,7 @@ export class Evaluations {
             if (corpus.free) {
               run.samples.set(`${arm}-${phase}`, sampleRows(corpus, rollouts));
               run.metrics(ref, 0, verdictMetrics(rollouts));
+              run.sayUnjudged();
             }
           }
         }

@@ -1,6 +1,6 @@
 // The run log: everything a run says, as a flat list of small JSON objects (one per line in log.jsonl). The page, the command line,
 // replays and links all read this and nothing else. Numbers that are not finite are written as null and shown as gaps.
-import type { Range } from '../tasks/task.ts';
+import type { Range, TestVerdict } from '../tasks/task.ts';
 import type { Arm, Recipe } from './recipe.ts';
 
 /** What a run goes through, in order; iteration numbers count EM rounds from 1. */
@@ -48,8 +48,8 @@ export interface ShownRollout {
   reward: number;
   advantage: number;
   lineOk: boolean[];
-  /** Of programs judged by running them: each test and whether it held, and how the program ended. Absent for other tasks. */
-  tests?: { text: string; ok: boolean }[];
+  /** Of programs judged by running them: each test and whether it held (null: not run), and how the program ended. Absent for other tasks. */
+  tests?: TestVerdict[];
   end?: string;
 }
 export interface ShownGroup {

@@ -59,6 +59,7 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
         run.tokens += tokens;
         const own = free ? { ...verdictMetrics(judged), 'reward/line': null } : {};
         run.metrics(ref, step + 1, { ...metrics, ...own, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
+        run.sayUnjudged();
         compareLogprobs(run, arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
         if ((step % every === 0 || step + 1 === steps) && run.recovery.isNew(ref, 'rollouts', step + 1))
           run.i.emit({

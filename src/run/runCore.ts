@@ -88,6 +88,7 @@ export class RunCore {
   readonly samples = new Map<string, SampleRow[]>();
   /** Why nothing more can be judged, once that is so. */
   verifierLost: string | null = null;
+  private readonly unjudgedSaid = new Set<string>();
   /** What stages keep on the device beside the models; let go with it. */
   readonly onDevice: { destroy(): void }[] = [];
 
@@ -335,6 +336,19 @@ export class RunCore {
       if (v !== null && !Number.isFinite(v))
         this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
     if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, ...ref });
+  }
+
+  /** Names problems that were met and could not be judged, each once. */
+  sayUnjudged(): void {
+    for (const [id, why] of [...this.i.corpus.unjudged].sort()) {
+      if (this.unjudgedSaid.has(id)) continue;
+      this.unjudgedSaid.add(id);
+      this.i.emit({
+        type: 'notice',
+        level: 'warning',
+        message: `Problem ${id} cannot be judged, so nothing written for it counts as right: ${why}`,
+      });
+    }
   }
 
   /** What needs verdicts is left out from here on. */

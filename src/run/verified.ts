@@ -1,6 +1,6 @@
 // What verdicts on written programs come to: counts for the log, rows for the bundle, and the error of a verifier that is gone.
 import type { PolicyRollout } from '../rlvr/source.ts';
-import type { Verdict } from '../tasks/task.ts';
+import type { TestVerdict, Verdict } from '../tasks/task.ts';
 import type { Corpus } from './corpus.ts';
 
 /** Nothing can be judged any more: what needs verdicts is left out from here on, and said. */
@@ -32,7 +32,7 @@ export interface SampleRow {
   completion: string;
   passed: boolean;
   end: string;
-  tests: { text: string; ok: boolean }[];
+  tests: TestVerdict[];
 }
 
 export function sampleRows(corpus: Pick<Corpus, 'problemOf'>, rollouts: readonly JudgedText[]): SampleRow[] {

@@ -69,7 +69,8 @@ export interface Verdict {
 
 export interface TestVerdict {
   text: string;
-  ok: boolean;
+  /** null: not run, because of what came before. */
+  ok: boolean | null;
 }
 
 /** Shape of the small Llama that a built-in task's base model has; keys as in a Hugging Face config.json. */

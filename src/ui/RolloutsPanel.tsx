@@ -108,7 +108,7 @@ function Group({ group }: { group: ShownGroup }) {
 
 function Rollout({ rollout }: { rollout: ShownRollout }) {
   const { tokens, reward, advantage, tests, end } = rollout;
-  const verdicts = tests?.map((test) => test.ok) ?? rollout.lineOk;
+  const verdicts = tests?.map((test) => test.ok === true) ?? rollout.lineOk;
   const right = verdicts.filter(Boolean).length;
   return (
     <li className="rollout">
@@ -154,7 +154,7 @@ function Tests({ tests }: { tests: NonNullable<ShownRollout['tests']> }) {
         {tests.map(({ text, ok }, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the test
           <li key={i}>
-            <span className={ok ? 'right' : 'wrong'}>{ok ? 'held' : 'failed'}</span> <code>{text}</code>
+            <span className={ok ? 'right' : 'wrong'}>{ok ? 'held' : ok === null ? 'not run' : 'failed'}</span> <code>{text}</code>
           </li>
         ))}
       </ul>
