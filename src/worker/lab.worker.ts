@@ -13,7 +13,7 @@ import { parseRecipe } from '../run/recipe.ts';
 import { type EmbeddedFiles, Session } from '../run/session.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { holdLifeLock } from './lifeLock.ts';
-import { lendSandbox } from './labSandbox.ts';
+import { lendSandbox, pythonSandbox } from './labSandbox.ts';
 import type { LabWorkerApi } from './protocol.ts';
 import { tuningStore } from './tuningStore.ts';
 
@@ -25,7 +25,7 @@ const given: Parameters<Session['give']>[0] = {};
 
 async function open(): Promise<Session> {
   const gpu = await openBrowserGpu();
-  const made = new Session(gpu, openBrowserGpu);
+  const made = new Session(gpu, openBrowserGpu, pythonSandbox);
   made.give(given);
   // a device that is lost while nothing runs ends this session, and the next call opens a new one; a run opens another itself
   void gpu.lost.then(() => {
