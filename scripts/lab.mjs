@@ -3,7 +3,7 @@
 // command itself writes.
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
-import { ensureHeadless } from './build.mjs';
+import { ensureHeadless, ensurePage } from './build.mjs';
 import { HEADLESS_DIR } from './paths.mjs';
 import { ensureInstalled } from './prepare.mjs';
 
@@ -12,7 +12,7 @@ async function run() {
   await ensureInstalled();
   await ensureHeadless();
   const { main } = await import(pathToFileURL(join(HEADLESS_DIR, 'lab.js')).href);
-  return main(process.argv.slice(2));
+  return main(process.argv.slice(2), { ensurePage });
 }
 
 /** Ends the process once what was written has left it: an open GPU would keep it alive. @param {number} code */

@@ -19,6 +19,7 @@ import { BASE_TRAINING, presetRecipe } from '../run/presets.ts';
 import { type BuiltinKind, BUILTIN_KINDS, parseRecipe, type Recipe, RecipeError } from '../run/recipe.ts';
 import { Session } from '../run/session.ts';
 import { CodeTaskError } from '../tasks/code.ts';
+import { lastingSandbox } from '../verify/lastingSandbox.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { ROOT } from '../../scripts/paths.mjs';
 
@@ -29,7 +30,13 @@ ${PROFILE_USAGE}  make-default [--only TASK|demo]
 ${RESULTS_USAGE}All write JSON to stdout; --json is accepted and changes nothing.
 `;
 
-const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
+/** What the script that starts the command line does for it. */
+export interface Host {
+  /** Builds the page where it is missing or old: Python is judged in its sandbox. */
+  ensurePage(): Promise<void>;
+}
+
+const VERBS: Record<string, (argv: string[], host: Host) => Promise<number>> = {
   generate,
   score,
   train,
@@ -41,7 +48,7 @@ const VERBS: Record<string, (argv: string[]) => Promise<number>> = {
 /** Errors that the input is to blame for. */
 const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError];
 
-export async function main(argv: string[]): Promise<number> {
+export async function main(argv: string[], host: Host): Promise<number> {
   const [verb = '', ...rest] = argv;
   if (verb === '' || verb === 'help' || verb === '--help') {
     process.stderr.write(USAGE);
@@ -50,7 +57,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
     if (!run) throw new InputError(`"${verb}" is no verb; there are ${Object.keys(VERBS).join(', ')}.`);
-    return await run(rest);
+    return await run(rest, host);
   } catch (e) {
     process.stderr.write(`${(e as Error).message.replace(/\s*\n\s*/g, ' ')}\n`);
     return INPUT_ERRORS.some((type) => e instanceof type) ? 2 : 1;
@@ -63,7 +70,7 @@ function builtinTaskOf(options: { task?: string | boolean }): BuiltinKind {
   return task;
 }
 
-async function run(argv: string[]): Promise<number> {
+async function run(argv: string[], host: Host): Promise<number> {
   const { options, rest } = readOptions(
     'run',
     argv,
@@ -90,13 +97,20 @@ async function run(argv: string[]): Promise<number> {
     dataset: options.data === undefined ? null : await readDataset(text(options, 'data')),
   };
   const gpu = await open();
-  const session = new Session(gpu, open);
+  // nothing is opened before the first program is to be judged
+  const sandbox = lastingSandbox(async () => {
+    await host.ensurePage();
+    return (await import('./pythonSandbox.ts')).openHeadlessSandbox();
+  });
+  const session = new Session(gpu, open, () => sandbox);
   session.give(given);
   const display = new ProgressDisplay(process.stderr);
-  const summary = await session.run(recipe, readEmbedded, (event) => {
-    display.show(event);
-    if (event.type !== 'progress' && event.type !== 'traces' && event.type !== 'rollouts' && event.type !== 'end') print(event);
-  });
+  const summary = await session
+    .run(recipe, readEmbedded, (event) => {
+      display.show(event);
+      if (event.type !== 'progress' && event.type !== 'traces' && event.type !== 'rollouts' && event.type !== 'end') print(event);
+    })
+    .finally(() => sandbox.close());
   print({ type: 'summary', ...summary });
   if (options['log-only'])
     writeFiles(

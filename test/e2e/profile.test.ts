@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ensurePage } from '../../scripts/build.mjs';
 import { ROOT } from '../../scripts/paths.mjs';
 import type { TraceEvent } from '../../src/engine/profile.ts';
 import { main } from '../../src/headless/lab.ts';
@@ -22,7 +23,7 @@ async function profile(...options: string[]) {
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((stderr += text)));
   let code: number;
   try {
-    code = await main(['profile', '--model', MODEL, '--rounds', '2', '--out', out, ...options]);
+    code = await main(['profile', '--model', MODEL, '--rounds', '2', '--out', out, ...options], { ensurePage });
   } finally {
     vi.restoreAllMocks();
   }
