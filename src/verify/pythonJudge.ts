@@ -4,29 +4,29 @@
 // Refuses (throws) problems whose reference solution is needed and fails; a program can make its verdict bad, never throw.
 import { type ExactJson, JsonNumber, pythonString } from '../formats/exactJson.ts';
 import type { PythonProblem } from '../tasks/pythonProblems.ts';
-import type { Verdict } from '../tasks/task.ts';
+import type { TestVerdict, Verdict } from '../tasks/task.ts';
 import { runCalls } from './callRuns.ts';
 import { type EvalPart, findTruths, judgeEvalPlus, type Truths } from './evalPlus.ts';
 import { sameOutput } from './outputLines.ts';
-import type { CallOutcome, PythonSandbox, PythonValue } from './python.ts';
+import type { CallOutcome, PythonEnd, PythonSandbox, PythonValue } from './python.ts';
 import { distance, equal, identical, isClose, toFloat, truthy } from './pythonEquality.ts';
 import { type CallTest, type Expectation, type RewrittenTests, rewriteTests } from './rewriteAsserts.ts';
 
-export interface TestVerdict {
-  /** null: not run, because of what came before. */
-  ok: boolean | null;
-  /** The test, and what went wrong, in at most 300 characters. */
-  text: string;
-}
-
 /** lineOk has one entry per test; a test that was not run is not passed. */
 export interface ProgramVerdict extends Verdict {
+  /** The test, and what went wrong, in at most 300 characters. */
   tests: TestVerdict[];
+  /** The worst end of the runs of the program. */
+  end: PythonEnd;
   /** Some test ran where the program could tamper with it. */
   weak: boolean;
   /** What the program raised or why it was ended; empty where it ran to its end. */
   message: string;
 }
+
+type Judged = Omit<ProgramVerdict, 'end'>;
+
+const WORST_FIRST: readonly PythonEnd[] = ['killed', 'memory', 'timeout', 'exception'];
 
 type Prepared = { kind: 'calls'; rewritten: RewrittenTests } | { kind: 'inputs'; truths: Truths } | { kind: 'as it is' };
 
@@ -51,12 +51,26 @@ export class PythonJudge {
 
   /** @param program the whole program: the problem's prompt and a completion, or a solution. */
   async judge(problem: PythonProblem, program: string): Promise<ProgramVerdict> {
+    const ends: PythonEnd[] = [];
+    const sandbox: PythonSandbox = {
+      run: async (job) => {
+        const outcome = await this.sandbox.run(job);
+        ends.push(outcome.end);
+        return outcome;
+      },
+      close: () => this.sandbox.close(),
+    };
+    const verdict = await this.judgeIn(sandbox, problem, program);
+    return { ...verdict, end: WORST_FIRST.find((end) => ends.includes(end)) ?? 'finished' };
+  }
+
+  private async judgeIn(sandbox: PythonSandbox, problem: PythonProblem, program: string): Promise<Judged> {
     const { tests } = problem;
-    if (tests.kind === 'stdin') return this.judgeOutput(problem, tests.cases, program);
-    if (tests.kind === 'calls') return this.judgeCases(problem, tests.cases, program);
+    if (tests.kind === 'stdin') return judgeOutput(sandbox, problem, tests.cases, program);
+    if (tests.kind === 'calls') return judgeCases(sandbox, problem, tests.cases, program);
     const prepared = await this.prepare(problem);
-    if (prepared.kind === 'calls') return this.judgeCalls(problem, prepared.rewritten, program);
-    if (prepared.kind === 'inputs') return this.judgeInputs(problem, prepared.truths, program);
+    if (prepared.kind === 'calls') return judgeCalls(sandbox, problem, prepared.rewritten, program);
+    if (prepared.kind === 'inputs') return judgeInputs(sandbox, problem, prepared.truths, program);
     throw new TypeError(`${problem.id} has tests of no known kind.`);
   }
 
@@ -83,84 +97,95 @@ export class PythonJudge {
     if (kind === 'asserts' || kind === 'check') return { kind: 'calls', rewritten: await rewriteTests(this.sandbox, problem) };
     return kind === 'inputs' ? { kind: 'inputs', truths: await findTruths(this.sandbox, problem) } : { kind: 'as it is' };
   }
+}
 
-  private async judgeCalls(problem: PythonProblem, { setup, tests }: RewrittenTests, program: string): Promise<ProgramVerdict> {
-    const outcome = await this.sandbox.run({
-      source: asModule(setup === '' ? program : `${program}\n${setup}`),
-      calls: tests.map((test) => test.call),
-      deadlineMs: problem.deadlineMs,
+async function judgeCalls(
+  sandbox: PythonSandbox,
+  problem: PythonProblem,
+  { setup, tests }: RewrittenTests,
+  program: string,
+): Promise<Judged> {
+  const outcome = await sandbox.run({
+    source: asModule(setup === '' ? program : `${program}\n${setup}`),
+    calls: tests.map((test) => test.call),
+    deadlineMs: problem.deadlineMs,
+  });
+  const verdicts = tests.map((test, i) => testVerdict(test, outcome.calls[i]));
+  const unanswered = outcome.calls.length;
+  if (outcome.end !== 'finished' && unanswered < tests.length)
+    verdicts[unanswered] = { ok: false, text: cut(`${(tests[unanswered] as CallTest).text}: ${outcome.message || outcome.end}`) };
+  return verdictOf(verdicts, tests.some(isWeakTest), outcome.message);
+}
+
+async function judgeInputs(sandbox: PythonSandbox, problem: PythonProblem, truths: Truths, program: string): Promise<Judged> {
+  const { base, plus } = await judgeEvalPlus(sandbox, problem, truths, program);
+  const inputs = problem.tests.kind === 'inputs' ? problem.tests : { base: [], plus: [] };
+  const verdicts = (part: EvalPart, sources: { source: string }[]): TestVerdict[] =>
+    sources.map(({ source }, i) => {
+      // a part that ended before an input was tried failed at it
+      const ok = part.details[i] ?? (i === part.details.length && part.status !== 'pass' && part.details.at(-1) !== false ? false : null);
+      return { ok, text: cut(`${problem.entryPoint}(${source})${ok === false && part.message ? `: ${part.message}` : ''}`) };
     });
-    const verdicts = tests.map((test, i) => testVerdict(test, outcome.calls[i]));
-    const unanswered = outcome.calls.length;
-    if (outcome.end !== 'finished' && unanswered < tests.length)
-      verdicts[unanswered] = { ok: false, text: cut(`${(tests[unanswered] as CallTest).text}: ${outcome.message || outcome.end}`) };
-    return verdictOf(verdicts, tests.some(isWeakTest), outcome.message);
-  }
+  return verdictOf([...verdicts(base, inputs.base), ...verdicts(plus, inputs.plus)], false, base.message || plus.message);
+}
 
-  private async judgeInputs(problem: PythonProblem, truths: Truths, program: string): Promise<ProgramVerdict> {
-    const { base, plus } = await judgeEvalPlus(this.sandbox, problem, truths, program);
-    const inputs = problem.tests.kind === 'inputs' ? problem.tests : { base: [], plus: [] };
-    const verdicts = (part: EvalPart, sources: { source: string }[]): TestVerdict[] =>
-      sources.map(({ source }, i) => {
-        // a part that ended before an input was tried failed at it
-        const ok = part.details[i] ?? (i === part.details.length && part.status !== 'pass' && part.details.at(-1) !== false ? false : null);
-        return { ok, text: cut(`${problem.entryPoint}(${source})${ok === false && part.message ? `: ${part.message}` : ''}`) };
-      });
-    return verdictOf([...verdicts(base, inputs.base), ...verdicts(plus, inputs.plus)], false, base.message || plus.message);
-  }
+/** As LiveCodeBench: a method of Solution where there is one, tuples as good as lists. */
+async function judgeCases(
+  sandbox: PythonSandbox,
+  problem: PythonProblem,
+  cases: { args: string; expected: ExactJson[] }[],
+  program: string,
+): Promise<Judged> {
+  const isClass = /\bclass Solution\b/.test(program);
+  const target = isClass ? `_solution.${problem.entryPoint}` : `${problem.entryPoint}`;
+  const run = await runCalls(
+    sandbox,
+    asModule(`${CONTEST_IMPORTS}\n${program}${isClass ? '\n_solution = Solution()' : ''}`),
+    cases.map(({ args }) => `${target}(${args})`),
+    {
+      limitsMs: cases.map(() => problem.deadlineMs),
+      likelyMs: 0,
+      totalMs: Math.min(MAX_CALLS_MS, problem.deadlineMs * (cases.length + 1)),
+    },
+  );
+  const verdicts = cases.map(({ args, expected }, i): TestVerdict => {
+    const asked = `${problem.entryPoint}(${args})`;
+    const call = run.calls[i] ?? null;
+    if (call === null)
+      return { ok: run.program === 'finished' || i > 0 ? null : false, text: cut(`${asked}${run.message ? `: ${run.message}` : ''}`) };
+    if (call === 'timeout') return { ok: false, text: cut(`${asked}: timed out`) };
+    if (!call.ok) return { ok: false, text: cut(`${asked}: ${call.exception}`) };
+    const value: PythonValue = call.value.t === 'tuple' ? { t: 'list', v: call.value.v } : call.value;
+    const ok = expected.some((right) => equal(value, fromJson(right)));
+    return { ok, text: cut(ok ? asked : `${asked}: ${showValue(value)}`) };
+  });
+  return verdictOf(verdicts, false, run.message);
+}
 
-  /** As LiveCodeBench: a method of Solution where there is one, tuples as good as lists. */
-  private async judgeCases(
-    problem: PythonProblem,
-    cases: { args: string; expected: ExactJson[] }[],
-    program: string,
-  ): Promise<ProgramVerdict> {
-    const isClass = /\bclass Solution\b/.test(program);
-    const target = isClass ? `_solution.${problem.entryPoint}` : `${problem.entryPoint}`;
-    const run = await runCalls(
-      this.sandbox,
-      asModule(`${CONTEST_IMPORTS}\n${program}${isClass ? '\n_solution = Solution()' : ''}`),
-      cases.map(({ args }) => `${target}(${args})`),
-      {
-        limitsMs: cases.map(() => problem.deadlineMs),
-        likelyMs: 0,
-        totalMs: Math.min(MAX_CALLS_MS, problem.deadlineMs * (cases.length + 1)),
-      },
-    );
-    const verdicts = cases.map(({ args, expected }, i): TestVerdict => {
-      const asked = `${problem.entryPoint}(${args})`;
-      const call = run.calls[i] ?? null;
-      if (call === null)
-        return { ok: run.program === 'finished' || i > 0 ? null : false, text: cut(`${asked}${run.message ? `: ${run.message}` : ''}`) };
-      if (call === 'timeout') return { ok: false, text: cut(`${asked}: timed out`) };
-      if (!call.ok) return { ok: false, text: cut(`${asked}: ${call.exception}`) };
-      const value: PythonValue = call.value.t === 'tuple' ? { t: 'list', v: call.value.v } : call.value;
-      const ok = expected.some((right) => equal(value, fromJson(right)));
-      return { ok, text: cut(ok ? asked : `${asked}: ${showValue(value)}`) };
-    });
-    return verdictOf(verdicts, false, run.message);
-  }
-
-  /** One run per test, up to the first that fails. */
-  private async judgeOutput(problem: PythonProblem, cases: { input: string; output: string }[], program: string): Promise<ProgramVerdict> {
-    const verdicts: TestVerdict[] = [];
-    let message = '';
-    for (const [i, { input, output }] of cases.entries()) {
-      const asked = `input ${i + 1}: ${JSON.stringify(cut(input, 80))}`;
-      if (verdicts.at(-1)?.ok === false || verdicts.at(-1)?.ok === null) {
-        verdicts.push({ ok: null, text: asked });
-        continue;
-      }
-      const outcome = await this.sandbox.run({ source: `${CONTEST_IMPORTS}\n${program}`, stdin: input, deadlineMs: problem.deadlineMs });
-      // sys.exit() is a usual way to end such a program
-      const ended = outcome.end === 'finished' || (outcome.end === 'exception' && /^SystemExit\b/.test(outcome.message));
-      const ok = ended && sameOutput(outcome.stdout, output);
-      if (!ended) message = outcome.message || outcome.end;
-      const printed = ended ? `printed ${JSON.stringify(cut(outcome.stdout, 80))}` : message;
-      verdicts.push({ ok, text: cut(ok ? asked : `${asked}: ${printed}`) });
+/** One run per test, up to the first that fails. */
+async function judgeOutput(
+  sandbox: PythonSandbox,
+  problem: PythonProblem,
+  cases: { input: string; output: string }[],
+  program: string,
+): Promise<Judged> {
+  const verdicts: TestVerdict[] = [];
+  let message = '';
+  for (const [i, { input, output }] of cases.entries()) {
+    const asked = `input ${i + 1}: ${JSON.stringify(cut(input, 80))}`;
+    if (verdicts.at(-1)?.ok === false || verdicts.at(-1)?.ok === null) {
+      verdicts.push({ ok: null, text: asked });
+      continue;
     }
-    return verdictOf(verdicts, false, message);
+    const outcome = await sandbox.run({ source: `${CONTEST_IMPORTS}\n${program}`, stdin: input, deadlineMs: problem.deadlineMs });
+    // sys.exit() is a usual way to end such a program
+    const ended = outcome.end === 'finished' || (outcome.end === 'exception' && /^SystemExit\b/.test(outcome.message));
+    const ok = ended && sameOutput(outcome.stdout, output);
+    if (!ended) message = outcome.message || outcome.end;
+    const printed = ended ? `printed ${JSON.stringify(cut(outcome.stdout, 80))}` : message;
+    verdicts.push({ ok, text: cut(ok ? asked : `${asked}: ${printed}`) });
   }
+  return verdictOf(verdicts, false, message);
 }
 
 /**
@@ -171,7 +196,7 @@ function asModule(program: string): string {
   return `__name__ = 'builtins'\nexec(compile(${pythonString(program)}, '<program>', 'exec', dont_inherit=True), globals())\n`;
 }
 
-function verdictOf(tests: TestVerdict[], weak: boolean, message: string): ProgramVerdict {
+function verdictOf(tests: TestVerdict[], weak: boolean, message: string): Judged {
   const lineOk = tests.map(({ ok }) => ok === true);
   return { reward: tests.length > 0 && lineOk.every(Boolean) ? 1 : 0, lineOk, tests, weak, message };
 }
