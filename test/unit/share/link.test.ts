@@ -182,7 +182,18 @@ test('a recipe that is all text still fits', async () => {
   const longest: Recipe = {
     ...recipe,
     name: wild(120, 1),
-    task: { kind: 'code', ...CODE_DEFAULTS, promptField: wild(200, 2), solutionField: wild(200, 3), maxTokens: 100, heldOut: 0, maxRows: 1 },
+    task: {
+      kind: 'code',
+      ...CODE_DEFAULTS,
+      promptField: wild(200, 2),
+      solutionField: wild(200, 3),
+      testsField: wild(200, 4),
+      setupField: wild(200, 5),
+      entryPointField: wild(200, 6),
+      maxTokens: 100,
+      heldOut: 0,
+      maxRows: 1,
+    },
   };
   const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
   const hash = await encodeLink({ recipe: longest, curves, results: [result] });
