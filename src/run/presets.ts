@@ -41,6 +41,18 @@ const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
       prompts: 256,
     },
   },
+  'section-lines': {
+    quick: {
+      ra3: { eSteps: 60, programs: 16, lr: 6e-4, c: 0.1, infuse: 1024, m: { steps: 150, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+      rlvrSteps: 30,
+      prompts: 128,
+    },
+    full: {
+      ra3: { eSteps: 80, programs: 16, lr: 6e-4, c: 0.1, infuse: 2048, m: { steps: 300, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+      rlvrSteps: 60,
+      prompts: 256,
+    },
+  },
   'pointer-lines': {
     quick: {
       ra3: { eSteps: 60, programs: 16, lr: 6e-4, c: 0.05, infuse: 2048, m: { steps: 150, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
@@ -48,7 +60,20 @@ const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
       prompts: 128,
     },
     full: {
-      ra3: { eSteps: 80, programs: 24, lr: 6e-4, c: 0.05, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
+      ra3: { eSteps: 60, programs: 16, lr: 6e-4, c: 0.05, infuse: 4096, m: { steps: 300, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+      rlvrSteps: 60,
+      prompts: 256,
+    },
+  },
+  // as recall lines, which they are but for the window
+  'control-lines': {
+    quick: {
+      ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.15, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+      rlvrSteps: 30,
+      prompts: 128,
+    },
+    full: {
+      ra3: { eSteps: 80, programs: 24, lr: 4e-4, c: 0.2, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
       rlvrSteps: 60,
       prompts: 256,
     },
@@ -69,7 +94,9 @@ const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
 
 export const TASK_TITLE: Record<BuiltinKind, string> = {
   'recall-lines': 'Recall lines',
+  'section-lines': 'Section lines',
   'pointer-lines': 'Pointer lines',
+  'control-lines': 'Control lines',
   'macro-lists': 'Macro lists',
 };
 
@@ -95,6 +122,8 @@ export function presetRecipe(task: BuiltinKind, preset: 'quick' | 'full'): Recip
 /** How `make-default` trains the base models that are shipped; embeddings and matrices start at normal(0, std). */
 export const BASE_TRAINING: Record<BuiltinKind, Recipe['base'] & { seed: number }> = {
   'recall-lines': { seed: 1, steps: 1500, batch: 128, lr: 2e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
-  'pointer-lines': { seed: 3, steps: 3000, batch: 128, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
+  'section-lines': { seed: 1, steps: 700, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
+  'pointer-lines': { seed: 1, steps: 1200, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
+  'control-lines': { seed: 1, steps: 1000, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.05, embeddingStd: 0.05 },
   'macro-lists': { seed: 1, steps: 1500, batch: 64, lr: 3e-3, weightDecay: 0.01, matrixStd: 0.1, embeddingStd: 0.3 },
 };

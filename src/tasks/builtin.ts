@@ -1,10 +1,12 @@
 // The built-in tasks by id. Refuses ids that it does not know, naming those it does.
 import { macroLists } from './macroLists.ts';
+import { controlLines } from './controlLines.ts';
 import { pointerLines } from './pointerLines.ts';
 import { recallLines } from './recallLines.ts';
+import { sectionLines } from './sectionLines.ts';
 import type { LineTask } from './task.ts';
 
-export const BUILTIN_TASKS: readonly LineTask[] = [recallLines, pointerLines, macroLists];
+export const BUILTIN_TASKS: readonly LineTask[] = [recallLines, sectionLines, pointerLines, controlLines, macroLists];
 
 /** Throws RangeError for an unknown id. */
 export function builtinTask(id: string): LineTask {

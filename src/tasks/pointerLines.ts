@@ -1,24 +1,28 @@
 // Pointer lines: a random permutation is shown; each line follows it once (easy) or twice (hard). A thought that holds the middle
-// symbol splits a hard line into two easy ones. Promises exact truth per line and an exact verifier.
+// symbol splits a hard line into two easy ones; the network's windows leave room for one look-up. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, rangesOf, SYMBOLS, traceOf } from './symbolLines.ts';
+import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
 
-const LINES = { in: 6, edge: 9, hard: 12 };
+const LINES = { in: 6, edge: 12, hard: 24 };
+/** With six, the whole permutation fits the network as a sum, and two steps are learned at once; with ten they are not (docs/log.md). */
+const SYMBOLS = 10;
 const BOS = SYMBOLS;
-const SEP = SYMBOLS + 1;
-const ACT = SYMBOLS + 2;
-const THINK = SYMBOLS + 3;
-const EASY = SYMBOLS + 4;
-const HARD = SYMBOLS + 5;
-const START = 2 + 2 * SYMBOLS; // BOS, six pairs, SEP, then x and the first mode
+const ACT = SYMBOLS + 1;
+const THINK = SYMBOLS + 2;
+const EASY = SYMBOLS + 3;
+const HARD = SYMBOLS + 4;
+const PAIR = SYMBOLS + 5; // the first of the tokens that say "k goes to v", in the order of k * SYMBOLS + v
+const START = 1 + SYMBOLS; // BOS and the pairs, then x and the first mode
 const PROMPT = START + 2;
 const SWITCH_PROBABILITY = 0.3;
 
-const ALL_EASY = 0.75; // documents of the pre-training corpus without a hard line: the look-up is learned from these
-const COMMENTED = 0.3; // documents of the pre-training corpus that carry comments
+const COMMENTED = 0.2; // documents of the pre-training corpus that carry comments
 const GOOD = 0.5; // of their hard lines: the middle symbol
 const RANDOM = 0.15; // of their other lines: any symbol
+
+const name = (id: number): string => letter(id, SYMBOLS);
+const pairText = (pair: number): string => `${name(Math.floor(pair / SYMBOLS))}: ${name(pair % SYMBOLS)}`;
 
 function shuffled(rng: Rng): number[] {
   const out = Array.from({ length: SYMBOLS }, (_, i) => i);
@@ -29,9 +33,11 @@ function shuffled(rng: Rng): number[] {
   return out;
 }
 
+const pairsOf = (program: Program): number[] => program.prompt.slice(1, START).map((id) => id - PAIR);
+
 function permutationOf(program: Program): number[] {
   const p = new Array<number>(SYMBOLS).fill(-1);
-  for (let i = 0; i < SYMBOLS; i++) p[program.prompt[1 + 2 * i]!] = program.prompt[2 + 2 * i]!;
+  for (const pair of pairsOf(program)) p[Math.floor(pair / SYMBOLS)] = pair % SYMBOLS;
   return p;
 }
 
@@ -40,19 +46,19 @@ function modeOf(program: Program, t: number): number {
   return t === 0 ? program.prompt[START + 1]! : program.lines[t - 1]!.tokens[1]!;
 }
 
-function sampleProgram(rng: Rng, range: Range, allEasy = false): Program {
+function sampleProgram(rng: Rng, range: Range): Program {
   const p = shuffled(rng);
   const order = shuffled(rng);
   let x = rng.int(SYMBOLS);
-  let mode = !allEasy && rng.int(2) === 1 ? HARD : EASY;
-  const prompt = [BOS, ...order.flatMap((k) => [k, p[k]!]), SEP, x, mode];
+  let mode = rng.int(2) === 1 ? HARD : EASY;
+  const prompt = [BOS, ...order.map((k) => PAIR + k * SYMBOLS + p[k]!), x, mode];
   const lines: Line[] = [];
   const truth: LineTruth[] = [];
   for (let t = 0; t < LINES[range]; t++) {
     const hard = mode === HARD;
     const middle = p[x]!;
     x = hard ? p[middle]! : middle;
-    if (!allEasy && rng.uniform() < SWITCH_PROBABILITY) mode = mode === HARD ? EASY : HARD;
+    if (rng.uniform() < SWITCH_PROBABILITY) mode = mode === HARD ? EASY : HARD;
     lines.push({ tokens: [x, mode], sampled: [true, false], scored: [true, false] });
     truth.push({ kind: hard ? 'hard' : 'easy', useful: hard, latent: hard ? [middle] : null, oracle: hard ? [middle] : null });
   }
@@ -70,10 +76,14 @@ export const pointerLines: LineTask = {
   id: 'pointer-lines',
   title: 'Pointer lines',
   about:
-    'A random permutation p of six symbols is shown. Each line writes p[x] (easy) or p[p[x]] (hard); which of the two is announced one line ' +
-    'ahead and tends to stay. A thought can hold the middle symbol p[x], which turns a hard line into two easy steps. Where the base model cannot ' +
-    'take two steps at once, RA3 first thinks everywhere and then keeps the thoughts of the hard lines; where it can, thinking rightly goes away.',
-  tokens: [...Array.from({ length: SYMBOLS }, (_, i) => letter(i)), '<bos>', '<sep>', '<act>', '<think>', '<easy>', '<hard>'],
+    'A random permutation p of ten symbols is shown. Each line writes p[x] (easy) or p[p[x]] (hard); which of the two is announced one line ' +
+    'ahead and tends to stay. The network can look up once: its first layer sees everything, its second the last three tokens alone. A thought ' +
+    'can hold the middle symbol p[x], which turns a hard line into two easy steps. Midtraining with RA3 thinks on the hard lines and not on the easy ones.',
+  tokens: [
+    ...Array.from({ length: SYMBOLS }, (_, i) => name(i)),
+    ...['<bos>', '<act>', '<think>', '<easy>', '<hard>'],
+    ...Array.from({ length: SYMBOLS * SYMBOLS }, (_, pair) => pairText(pair)),
+  ],
   latent: { kind: 'codebook', act: ACT, think: THINK, contentLo: 0, contentHi: SYMBOLS, maxLatentTokens: 1 },
   symbolLo: 0,
   symbolHi: SYMBOLS,
@@ -87,16 +97,24 @@ export const pointerLines: LineTask = {
     num_hidden_layers: 2,
     num_attention_heads: 2,
     num_key_value_heads: 2,
-    vocab_size: SYMBOLS + 6,
-    max_position_embeddings: 64,
+    vocab_size: PAIR + SYMBOLS * SYMBOLS,
+    max_position_embeddings: 128,
     rope_theta: 10000,
+    // The only look-up is at x's own place in the first layer: what it finds is for the second, which sees x, the mode and the decision (or, after
+    // a thought, the mode, the decision and the thought) and no pair. The first layer has no positions, since a pair may stand anywhere.
+    architectures: ['SmolLM3ForCausalLM'],
+    model_type: 'smollm3',
+    no_rope_layers: [0, 1],
+    layer_types: ['full_attention', 'sliding_attention'],
+    use_sliding_window: true,
+    sliding_window: 3,
   },
 
   samplePrograms: (rng, count, range = 'in') => Array.from({ length: count }, () => sampleProgram(rng, range)),
 
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
-      const program = sampleProgram(rng, 'in', rng.uniform() < ALL_EASY);
+      const program = sampleProgram(rng, 'in');
       return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
     }),
 
@@ -117,12 +135,11 @@ export const pointerLines: LineTask = {
 
   render({ program, latents }: Trace): string[] {
     checkLines('pointer-lines', latents.length, program.lines.length);
-    const pairs = Array.from({ length: SYMBOLS }, (_, i) => `${letter(program.prompt[1 + 2 * i]!)}: ${letter(program.prompt[2 + 2 * i]!)}`);
-    const out = [`p = {${pairs.join(', ')}}; x = ${letter(program.prompt[START]!)}`];
+    const out = [`p = {${pairsOf(program).map(pairText).join(', ')}}; x = ${name(program.prompt[START]!)}`];
     program.lines.forEach((line, t) => {
       const latent = latents[t];
-      if (latent) out.push(`# p[x] is ${latent.map(letter).join(' ')}`);
-      out.push(`${modeOf(program, t) === HARD ? 'x = p[p[x]]' : 'x = p[x]   '}  -> ${letter(line.tokens[0]!)}`);
+      if (latent) out.push(`# p[x] is ${latent.map(name).join(' ')}`);
+      out.push(`${modeOf(program, t) === HARD ? 'x = p[p[x]]' : 'x = p[x]   '}  -> ${name(line.tokens[0]!)}`);
     });
     return out;
   },

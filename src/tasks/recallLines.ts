@@ -2,9 +2,10 @@
 // holding it solves every line; nothing else can. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, rangesOf, SYMBOLS, traceOf } from './symbolLines.ts';
+import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
 
 const LINES = { in: 8, edge: 11, hard: 15 };
+const SYMBOLS = 6;
 const BOS = SYMBOLS;
 const ACT = SYMBOLS + 1;
 const THINK = SYMBOLS + 2;
@@ -17,6 +18,7 @@ const COMMENTED = 0.2; // documents of the pre-training corpus that carry commen
 const GOOD = 0.25; // of their lines: the key
 const RANDOM = 0.05; // of the rest: any symbol
 
+const name = (id: number): string => letter(id, SYMBOLS);
 const keyOf = (program: Program): number => program.prompt[1]!;
 
 /** The mode announced for line t: by the prompt for the first, by the line before for the others. */
@@ -56,7 +58,7 @@ export const recallLines: LineTask = {
     'The network sees only its last few tokens and the latest thought, so the key is soon out of sight. Midtraining with RA3 first thinks ' +
     'on many lines, then prunes to one thought at the start that is held to the end: the abstraction comes to last the whole program. ' +
     'Next-token prediction on the same programs unlearns thinking, and reinforcement learning cannot bring it back.',
-  tokens: [...Array.from({ length: SYMBOLS }, (_, i) => letter(i)), '<bos>', '<act>', '<think>', '<plain>', '<recall>'],
+  tokens: [...Array.from({ length: SYMBOLS }, (_, i) => name(i)), '<bos>', '<act>', '<think>', '<plain>', '<recall>'],
   latent: { kind: 'codebook', act: ACT, think: THINK, contentLo: 0, contentHi: SYMBOLS, maxLatentTokens: 1 },
   symbolLo: 0,
   symbolHi: SYMBOLS,
@@ -99,11 +101,11 @@ export const recallLines: LineTask = {
 
   render({ program, latents }: Trace): string[] {
     checkLines('recall-lines', latents.length, program.lines.length);
-    const out = [`key = "${letter(keyOf(program))}"; x = "${letter(program.prompt[2]!)}"`];
+    const out = [`key = "${name(keyOf(program))}"; x = "${name(program.prompt[2]!)}"`];
     program.lines.forEach((line, t) => {
       const latent = latents[t];
-      if (latent) out.push(`# key is ${latent.map(letter).join(' ')}`);
-      out.push(`${modeOf(program, t) === RECALL ? 'x = key    ' : 'x = next(x)'}  -> ${letter(line.tokens[0]!)}`);
+      if (latent) out.push(`# key is ${latent.map(name).join(' ')}`);
+      out.push(`${modeOf(program, t) === RECALL ? 'x = key    ' : 'x = next(x)'}  -> ${name(line.tokens[0]!)}`);
     });
     return out;
   },

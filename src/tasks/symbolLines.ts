@@ -1,11 +1,9 @@
-// What the tasks over six printed symbols share: the letters, traces with comments, the check of the number of lines.
+// What the tasks over printed symbols share: the letters, traces with comments, the check of the number of lines.
 import type { Program, Range, Trace } from './task.ts';
 
-export const SYMBOLS = 6;
-
-/** a..f for the symbols; `?` and the id for anything else, so that a broken rollout can still be printed. */
-export function letter(id: number): string {
-  return id >= 0 && id < SYMBOLS ? String.fromCharCode(97 + id) : `?${id}`;
+/** a, b, c and so on for the symbols; `?` and the id for anything else, so that a broken rollout can still be printed. */
+export function letter(id: number, symbols: number): string {
+  return id >= 0 && id < symbols ? String.fromCharCode(97 + id) : `?${id}`;
 }
 
 /** The program with the comment that `comment(t)` gives before line t. */

@@ -53,7 +53,7 @@ export type LatentForm =
 export const RANGES = ['in', 'edge', 'hard'] as const;
 export type Range = (typeof RANGES)[number];
 
-export const BUILTIN_KINDS = ['recall-lines', 'pointer-lines', 'macro-lists'] as const;
+export const BUILTIN_KINDS = ['recall-lines', 'section-lines', 'pointer-lines', 'control-lines', 'macro-lists'] as const;
 export type BuiltinKind = (typeof BUILTIN_KINDS)[number];
 
 export interface Verdict {
@@ -73,7 +73,7 @@ export interface TestVerdict {
   ok: boolean | null;
 }
 
-/** Shape of the small Llama that a built-in task's base model has; keys as in a Hugging Face config.json. */
+/** Shape of the small model that a built-in task's base has, a Llama unless model_type says otherwise; keys as in a Hugging Face config.json. */
 export interface TinyModelShape {
   hidden_size: number;
   intermediate_size: number;
@@ -83,6 +83,13 @@ export interface TinyModelShape {
   vocab_size: number;
   max_position_embeddings: number;
   rope_theta: number;
+  architectures?: string[];
+  model_type?: string;
+  /** 1 for a layer with rotary positions, 0 for one without (SmolLM3). */
+  no_rope_layers?: number[];
+  layer_types?: ('full_attention' | 'sliding_attention')[];
+  use_sliding_window?: boolean;
+  sliding_window?: number;
 }
 
 /** A built-in task: a generator of programs with ground truth and an exact verifier. */

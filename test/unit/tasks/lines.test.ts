@@ -69,7 +69,7 @@ describe.each(BUILTIN_TASKS.map((task) => [task.id, task] as const))('%s', (_, t
   });
 });
 
-/** Tasks whose lines write one of six letters, judged line by line. */
+/** Tasks whose lines write one letter, judged line by line. */
 const LETTER_TASKS = BUILTIN_TASKS.filter((task) => task.id !== 'macro-lists');
 
 describe.each(LETTER_TASKS.map((task) => [task.id, task] as const))('%s', (_, task) => {
@@ -78,7 +78,7 @@ describe.each(LETTER_TASKS.map((task) => [task.id, task] as const))('%s', (_, ta
   it('fails the line that is wrong, and judges the next by what was written', () => {
     for (const p of programs.slice(0, 50)) {
       const w = written(p);
-      w[2]![0] = (w[2]![0]! + 1) % 6;
+      w[2]![0] = (w[2]![0]! + 1) % task.symbolHi;
       const verdict = task.verify(p, w);
       expect(verdict.reward).toBe(0);
       expect(verdict.lineOk[1]).toBe(true);
@@ -87,9 +87,9 @@ describe.each(LETTER_TASKS.map((task) => [task.id, task] as const))('%s', (_, ta
     // A rollout that goes on rightly from a wrong symbol is right from there on: built by following the verifier line by line.
     const p = programs[0]!;
     const w = written(p);
-    w[0]![0] = (w[0]![0]! + 2) % 6;
+    w[0]![0] = (w[0]![0]! + 2) % task.symbolHi;
     for (let t = 1; t < task.lines; t++) {
-      for (let y = 0; y < 6; y++) {
+      for (let y = 0; y < task.symbolHi; y++) {
         w[t]![0] = y;
         if (task.verify(p, w).lineOk[t]) break;
       }
@@ -135,21 +135,109 @@ describe('recall lines', () => {
   });
 });
 
+describe('section lines', () => {
+  const task = builtinTask('section-lines');
+  const programs = task.samplePrograms(makeRng(5, 0), 2000);
+  const lengths = (p: Program) => {
+    const begins = p.truth.flatMap((t, i) => (t.oracle ? [i] : []));
+    return begins.map((b, k) => (begins[k + 1] ?? p.lines.length) - b);
+  };
+  it('announces each section with its key, another one than before, and begins it there', () => {
+    for (const p of programs.slice(0, 200)) {
+      let key = -1;
+      p.truth.forEach((truth, t) => {
+        const mode = task.tokens[t === 0 ? p.prompt[2]! : p.lines[t - 1]!.tokens[1]!]!;
+        const said = /^<section (.)>$/.exec(mode)?.[1];
+        expect(truth.kind).toBe(said ? 'begins' : mode.slice(1, -1));
+        expect(truth.oracle).toEqual(said ? [task.tokens.indexOf(said)] : null);
+        if (said) expect(truth.oracle![0]).not.toBe(key);
+        key = truth.oracle?.[0] ?? key;
+        expect(truth.latent).toEqual([key]);
+        if (truth.kind === 'recall') expect(p.lines[t]!.tokens[0]).toBe(key);
+      });
+      expect(p.truth[0]!.kind).toBe('begins');
+      expect(Math.min(...lengths(p).slice(0, -1))).toBeGreaterThanOrEqual(3);
+    }
+  });
+  it('recalls on 40 % of the lines that begin nothing', () => {
+    const later = programs.flatMap((p) => p.truth.filter((t) => t.kind !== 'begins'));
+    expect(later.filter((t) => t.useful).length / later.length).toBeCloseTo(0.4, 1);
+  });
+  it('ends a section of three lines or more with probability 0.35, and has longer ones beyond the trained range', () => {
+    const whole = programs.flatMap((p) => lengths(p).slice(0, 1)).filter((n) => n < task.lines);
+    expect(whole.filter((n) => n === 3).length / programs.length).toBeCloseTo(0.35, 1);
+    const mean = (range: 'in' | 'edge' | 'hard') => {
+      const all = task.samplePrograms(makeRng(6, 0), 300, range).flatMap(lengths);
+      return all.reduce((s, n) => s + n, 0) / all.length;
+    };
+    expect(mean('edge')).toBeGreaterThan(1.2 * mean('in'));
+    expect(mean('hard')).toBeGreaterThan(2 * mean('edge'));
+  });
+  it('prints what a person can read', () => {
+    const program = task.samplePrograms(makeRng(9, 0), 1)[0]!;
+    program.prompt = [6, 0, 13];
+    program.lines = program.lines.map((l, t) => ({ ...l, tokens: [t === 1 ? 2 : 1, t === 0 ? 10 : 9] }));
+    const text = task.render({ program, latents: program.lines.map((_l, t) => (t === 0 ? [2] : null)) });
+    expect(text.slice(0, 4)).toEqual(['x = "a"', '# key is c', 'key = "c"; x = next(x)  -> b', 'x = key      -> c']);
+  });
+});
+
+describe('control lines', () => {
+  const task = builtinTask('control-lines');
+  it('are recall lines in full view, on which no thought is of use', () => {
+    const recall = builtinTask('recall-lines');
+    const bare = (programs: Program[]) => programs.map(({ prompt, lines }) => ({ prompt, lines }));
+    const programs = task.samplePrograms(makeRng(5, 0), 50, 'edge');
+    expect(bare(programs)).toEqual(bare(recall.samplePrograms(makeRng(5, 0), 50, 'edge')));
+    expect(programs.every((p) => p.truth.every((t) => !t.useful))).toBe(true);
+    const latents = (of: typeof task) => of.samplePretraining(makeRng(6, 0), 200).map((t) => t.latents);
+    expect(latents(task)).toEqual(latents(recall));
+    expect([task.window, task.model]).toEqual([0, recall.model]);
+  });
+});
+
 describe('pointer lines', () => {
   const task = builtinTask('pointer-lines');
   it('has p[x] as the right thought of every hard line and none on easy ones', () => {
     for (const p of task.samplePrograms(makeRng(5, 0), 100)) {
-      const map = new Map(Array.from({ length: 6 }, (_, i) => [p.prompt[1 + 2 * i]!, p.prompt[2 + 2 * i]!]));
-      let x = p.prompt[14]!;
+      const pairs = p.prompt.slice(1, 11).map((id) => task.tokens[id]!.split(': ').map((s) => task.tokens.indexOf(s)) as [number, number]);
+      const map = new Map(pairs);
+      expect([map.size, new Set(map.values()).size]).toEqual([10, 10]);
+      let x = p.prompt[11]!;
       p.lines.forEach((line, t) => {
         const truth = p.truth[t]!;
         if (truth.useful) {
           expect(truth.latent).toEqual([map.get(x)]);
           expect(line.tokens[0]).toBe(map.get(truth.latent![0]!));
-        } else expect(truth.latent).toBeNull();
+        } else {
+          expect(truth.latent).toBeNull();
+          expect(line.tokens[0]).toBe(map.get(x));
+        }
         x = line.tokens[0]!;
       });
     }
+  });
+  it('comments half of the hard lines with the middle symbol and 15 % of the rest with any, in 20 % of pre-training documents', () => {
+    const rng = makeRng(6, 0);
+    const lines = task.samplePrograms(rng, 2000).flatMap((p) => task.annotate(rng, p).map((own, t) => ({ own, ...p.truth[t]! })));
+    const rate = (of: typeof lines, holds: (line: (typeof lines)[number]) => boolean) => of.filter(holds).length / of.length;
+    const hard = lines.filter((line) => line.useful);
+    const easy = lines.filter((line) => !line.useful);
+    expect(rate(hard, ({ own, latent }) => own?.[0] === latent![0])).toBeCloseTo(0.5 + 0.5 * 0.15 * 0.1, 1);
+    expect(rate(easy, ({ own }) => own !== null)).toBeCloseTo(0.15, 1);
+    const commented = task.samplePretraining(rng, 2000).filter(({ latents }) => latents.some((own) => own !== null));
+    expect(commented.length / 2000).toBeGreaterThan(0.14);
+    expect(commented.length / 2000).toBeLessThan(0.21);
+  });
+  it('prints what a person can read', () => {
+    const program = task.samplePrograms(makeRng(9, 0), 1)[0]!;
+    const id = (text: string) => task.tokens.indexOf(text);
+    program.prompt = [10, ...[...'abcdefghij'].map((k, i) => id(`${k}: ${'bcdefghija'[i]}`)), id('a'), id('<hard>')];
+    program.lines = program.lines.map((l, t) => ({ ...l, tokens: [t + 2, id('<easy>')] }));
+    const text = task.render({ program, latents: program.lines.map((_l, t) => (t === 0 ? [1] : null)) });
+    expect(text[0]).toBe('p = {a: b, b: c, c: d, d: e, e: f, f: g, g: h, h: i, i: j, j: a}; x = a');
+    expect(text.slice(1, 4)).toEqual(['# p[x] is b', 'x = p[p[x]]  -> c', 'x = p[x]     -> d']);
+    expect(task.verify(program, written(program))).toEqual({ reward: 1, lineOk: program.lines.map(() => true) });
   });
   it('switches mode with probability 0.3', () => {
     const kinds = task.samplePrograms(makeRng(7, 0), 2000).map((p) => p.truth.map((t) => t.kind));
@@ -196,6 +284,6 @@ describe('macro lists', () => {
 
 describe('builtinTask', () => {
   it('names the tasks it has when it does not know one', () => {
-    expect(() => builtinTask('macros')).toThrow(/recall-lines, pointer-lines/);
+    expect(() => builtinTask('macros')).toThrow(/recall-lines, section-lines, pointer-lines/);
   });
 });
