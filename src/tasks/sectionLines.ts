@@ -5,7 +5,7 @@
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
 import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
 
-const LINES = { in: 10, edge: 14, hard: 30 };
+const LINES = { in: 10, edge: 14, hard: 20 };
 const SYMBOLS = 6;
 const BOS = SYMBOLS;
 const ACT = SYMBOLS + 1;
@@ -16,7 +16,7 @@ const SECTION = SYMBOLS + 5; // the first of the tokens that announce a section,
 const PROMPT = 3; // BOS x section
 const LEAST_LINES = 3; // of a section, but for the last
 /** That another section begins, from then on: sections beyond the trained range are longer, so that a thought has to be held for longer. */
-const ENDS = { in: 0.35, edge: 0.2, hard: 0.03 };
+const ENDS = { in: 0.35, edge: 0.2, hard: 0.02 };
 const RECALL_PROBABILITY = 0.4;
 
 const COMMENTED = 0.2; // documents of the pre-training corpus that carry comments
