@@ -12,6 +12,7 @@ import { PRESETS } from '../../src/rlvr/objective.ts';
 import { LatentSource, type Verify } from '../../src/rlvr/source.ts';
 import { RlvrTrainer } from '../../src/rlvr/trainer.ts';
 import { RunControl } from '../../src/run/control.ts';
+import { freshFolder } from '../../src/run/freshModel.ts';
 import { makeCorpus } from '../../src/run/corpus.ts';
 import type { Metrics, RunEvent } from '../../src/run/events.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
@@ -57,8 +58,9 @@ function expect(ok: boolean, message: string): void {
   if (!ok) throw new Error(message);
 }
 
+/** On the shape of the task's own base: its layers differ in window and positions. */
 async function rewardsAgree(gpu: GpuContext, task: LineTask): Promise<void> {
-  const model = await Transformer.make(gpu, architectureOf(task));
+  const model = await Transformer.make(gpu, freshFolder(task).config.architecture);
   await randomise(model, 5);
   const optimizer = await Optimizer.make(model);
   const [P, G] = [3, 4];
@@ -412,6 +414,10 @@ export const cases: KernelCase[] = [
   {
     name: 'RA3 test 2: recall lines: rewards from the cached sampler equal those of one full forward',
     run: (gpu) => rewardsAgree(gpu, builtinTask('recall-lines')),
+  },
+  {
+    name: 'RA3 test 2: section lines: rewards from the cached sampler equal those of one full forward',
+    run: (gpu) => rewardsAgree(gpu, builtinTask('section-lines')),
   },
   {
     name: 'RA3 test 2: pointer lines: rewards from the cached sampler equal those of one full forward',
