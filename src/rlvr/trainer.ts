@@ -284,8 +284,7 @@ export class RlvrTrainer {
     const { limit } = this.source;
     let reward = j.verdict.reward;
     if (objective.overlong === 'soft' && limit !== null) {
-      const written = j.trace.sequence.ids.length - j.trace.program.prompt.length;
-      reward += overlongPenalty(written, limit, Math.max(1, overlongWindow * limit));
+      reward += overlongPenalty(writtenTokens(j.trace), limit, Math.max(1, overlongWindow * limit));
     }
     if (klInReward(objective))
       for (const i of this.trainedRows(j))
@@ -345,11 +344,14 @@ export class RlvrTrainer {
   }
 }
 
+/** Tokens after the prompt. */
+const writtenTokens = ({ sequence, program }: PolicyRollout): number => sequence.ids.length - program.prompt.length;
+
 /** Of all rollouts, before any shaping or choosing. */
 function sampleMetrics(all: readonly Judged[], group: number): Record<string, number | null> {
   const rewards = all.map((j) => j.verdict.reward);
   const fractions = groupFractions(rewards, group);
-  const lengths = all.map((j) => j.trace.sequence.ids.length);
+  const lengths = all.map((j) => writtenTokens(j.trace));
   const thoughts = all.reduce((n, { trace }) => n + trace.latents.filter(Boolean).length, 0);
   const lines = all.reduce((n, { trace }) => n + trace.latents.length, 0);
   return {

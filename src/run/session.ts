@@ -15,6 +15,7 @@ import { makeCorpus } from './corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { judgeIn } from './judge.ts';
+import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
 import { type RunOutcome, runRecipe, VERSION } from './runner.ts';
 import { builtinTask } from '../tasks/builtin.ts';
@@ -192,12 +193,17 @@ export class Session {
     ];
   }
 
-  /** Everything of the run: recipe.json, log.jsonl, summary.json, traces.jsonl, environment.json, samples/<arm>-<phase>.jsonl, model/<arm>/... */
+  /**
+   * Everything of the run: recipe.json, log.jsonl, summary.json, metrics.trl.jsonl and metrics.verl.jsonl (RLVR's, in their names), traces.jsonl,
+   * environment.json, samples/<arm>-<phase>.jsonl, model/<arm>/...
+   */
   async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
     const end = this.events.at(-1);
     const files: Record<string, Uint8Array | string> = {
       ...Object.fromEntries(this.logFiles()),
       'summary.json': `${JSON.stringify(end?.type === 'end' ? end.summary : { status: 'running' }, null, 2)}\n`,
+      'metrics.trl.jsonl': aliasedMetrics(this.events, 'trl'),
+      'metrics.verl.jsonl': aliasedMetrics(this.events, 'verl'),
       'traces.jsonl': this.traces ? `${this.traces}\n` : '',
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
     };
