@@ -47,7 +47,7 @@ function ra3Stages({ ra3 }: Recipe, { sizes }: Pick<Corpus, 'sizes'>): PlannedSt
 
 /**
  * NTP steps that take as many multiply-adds as all of RA3: in the E-step a rollout token costs one pass, its scoring one and its update three; an
- * infused token one; a supervised one three.
+ * infused token one; a supervised one three. E-steps that end early count whole, in NTP's favour.
  */
 export function equalComputeSteps(recipe: Recipe, corpus: Pick<Corpus, 'sizes'>): number {
   const { ra3, ntp } = recipe;

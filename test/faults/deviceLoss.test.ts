@@ -36,6 +36,8 @@ function recipe(): Recipe {
     programs: 4,
     group: 4,
     infuse: 32,
+    infuseBestOf: 2,
+    separate: true,
     m: { steps: 6, batch: 8, lr: 1e-3, weightDecay: 0.01 },
   });
   made.ntp = { ...made.ra3.m };
@@ -74,9 +76,8 @@ class Loser {
   }
 }
 
-async function run(loser: Loser): Promise<{ outcome: RunOutcome; events: RunEvent[] }> {
+async function run(loser: Loser, r = recipe()): Promise<{ outcome: RunOutcome; events: RunEvent[] }> {
   const events: RunEvent[] = [];
-  const r = recipe();
   const outcome = await runRecipe({
     gpu: loser.watch(await open()),
     reopen: async () => loser.watch(await open()),
@@ -127,6 +128,25 @@ describe('R36 a lost device', () => {
     expect(events.filter((e) => e.type === 'notice' && /was lost; a new one goes on/.test(e.message)).length).toBe(1);
     expect(weightsOf(outcome)).toEqual(weightsOf(whole.outcome));
     expect(logOf(events)).toEqual(logOf(whole.events));
+  });
+
+  it('in an E-step that ends early: it ends at the same step', async () => {
+    const early = recipe();
+    Object.assign(early.ra3, { emIterations: 1, eSteps: 60, programs: 2, stopBelow: 100 });
+    early.arms = ['ra3'];
+    early.rlvr.steps = 0;
+    const unbroken = new Loser([]);
+    const wanted = await run(unbroken, early);
+    const loser = new Loser([Math.floor(0.5 * unbroken.count)]);
+    const { outcome, events } = await run(loser, early);
+    expect(loser.losses).toBe(1);
+    expect(outcome.summary.status, outcome.summary.error ?? '').toBe('finished');
+    expect(weightsOf(outcome)).toEqual(weightsOf(wanted.outcome));
+    expect(logOf(events)).toEqual(logOf(wanted.events));
+    const ends = events.filter((e) => e.type === 'stage' && e.status === 'end' && e.stage === 'e-step');
+    expect(ends.map((e) => (e.type === 'stage' ? e.steps : 0))).toEqual([20]);
+    expect(events.filter((e) => e.type === 'notice' && /converged at step 20/.test(e.message)).length).toBe(1);
+    expect(events.findLast((e) => e.type === 'progress')?.overall).toBeCloseTo(1, 9);
   });
 
   it('R37 four times in ten minutes: the run stops, says so, and keeps its log and what was trained', async () => {
