@@ -12,7 +12,7 @@ import { serve } from './serve.mjs';
 const USAGE = `npm start                      build, serve on localhost and open the page
 npm start -- --headless        run the embedded default in a headless browser to its end
   --preset quick|full          size of the headless run (default: quick)
-  --task recall-lines|pointer-lines
+  --task recall-lines|...        
                                built-in task of the headless run (default: recall-lines)
   --out DIR                    where the headless run writes its bundle (default: run-<preset>)
   --port N                     port to serve on (default: 4173, or the next free one)
@@ -39,14 +39,14 @@ async function main() {
   const { preset, task } = values;
   const port = Number(values.port);
   if (preset !== 'quick' && preset !== 'full') throw new Error(`--preset is '${preset}'; it may be quick or full.`);
-  if (task !== 'recall-lines' && task !== 'pointer-lines') throw new Error(`--task is '${task}'; it may be recall-lines or pointer-lines.`);
   if (!Number.isInteger(port) || port < 0 || port > 65_000)
     throw new Error(`--port is '${values.port}'; it may be a whole number from 0 to 65000.`);
   await ensureInstalled();
   await ensurePage();
   if (values.headless) {
     await ensureHeadless();
-    const { presetRecipe, runHeadless } = await import(pathToFileURL(join(HEADLESS_DIR, 'driver.js')).href);
+    const { BUILTIN_KINDS, presetRecipe, runHeadless } = await import(pathToFileURL(join(HEADLESS_DIR, 'driver.js')).href);
+    if (!BUILTIN_KINDS.includes(task)) throw new Error(`--task is '${task}'; it may be ${BUILTIN_KINDS.join(', ')}.`);
     return runHeadless({ recipe: presetRecipe(task, preset), out: values.out ?? `run-${preset}` });
   }
   const { url } = await serve({ dir: PAGE_DIR, port });

@@ -9,11 +9,11 @@ import { PAGE_DIR } from '../../scripts/paths.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import type { RunEvent, RunSummary } from '../run/events.ts';
 import { presetRecipe } from '../run/presets.ts';
-import type { Recipe } from '../run/recipe.ts';
+import { BUILTIN_KINDS, type Recipe } from '../run/recipe.ts';
 import { ProgressDisplay } from './progress.ts';
 import { summaryTable } from './summaryTable.ts';
 
-export { presetRecipe };
+export { BUILTIN_KINDS, presetRecipe };
 
 export interface HeadlessOptions {
   recipe: Recipe;
