@@ -377,7 +377,10 @@ async function separateRun(gpu: GpuContext): Promise<void> {
 }
 
 async function sameBits(gpu: GpuContext): Promise<void> {
-  const recipe = smallRecipe(() => undefined);
+  // RLVR with a reference and off-policy updates; its default is compared with itself by R36
+  const recipe = smallRecipe((r) => {
+    Object.assign(r.rlvr, { preset: 'grpo', updates: 2, entropyBonus: 0.01 });
+  });
   const [one, two] = [await runSmall(gpu, recipe), await runSmall(gpu, recipe)];
   const log = (events: RunEvent[]): string =>
     JSON.stringify(
