@@ -27,7 +27,7 @@ interface Sizes {
   prompts: number;
 }
 
-/** Settings that held on every seed tried in the study recorded in docs/log.md. */
+/** Quick and full of recall lines, quick of the other line tasks: settings of the studies in docs/log.md, which says on how many seeds. The rest scales those up. */
 const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
   'recall-lines': {
     quick: {

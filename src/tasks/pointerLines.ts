@@ -5,7 +5,7 @@ import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } f
 import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
 
 const LINES = { in: 6, edge: 12, hard: 24 };
-/** With six, the whole permutation fits the network as a sum, and two steps are learned at once; with ten they are not (docs/log.md). */
+/** With six, the network learns two steps at once after all, windows or not; with ten hardly, in the steps that a base is given (docs/log.md). */
 const SYMBOLS = 10;
 const BOS = SYMBOLS;
 const ACT = SYMBOLS + 1;
