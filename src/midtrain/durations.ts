@@ -112,7 +112,7 @@ export interface ThinkRates {
   /** P(think | kind of line). */
   byKind: Record<string, number>;
   perProgram: number;
-  /** Of the thoughts, the fraction on lines where one is useful; of the useful lines, the fraction with a thought. */
+  /** Of the thoughts, the fraction on lines where the oracle thinks; of those lines, the fraction with a thought. */
   precision: number | null;
   recall: number | null;
   /** Of the thoughts whose right content is known, the fraction that is right. */
@@ -128,7 +128,7 @@ export function thinkRates(rollouts: readonly { latents: (number[] | null)[]; tr
   const lines = Math.max(0, ...rollouts.map((r) => r.latents.length));
   const byLine = Array.from({ length: lines }, () => [0, 0] as [number, number]);
   const byKind = new Map<string, [number, number]>();
-  const count = { lines: 0, thoughts: 0, useful: 0, both: 0, known: 0, right: 0, held: 0, thoughtsWithTruth: 0 };
+  const count = { lines: 0, thoughts: 0, useful: 0, oracle: 0, both: 0, known: 0, right: 0, held: 0, thoughtsWithTruth: 0 };
   for (const { latents, truth } of rollouts) {
     let current: number[] | null = null;
     latents.forEach((latent, t) => {
@@ -143,9 +143,12 @@ export function thinkRates(rollouts: readonly { latents: (number[] | null)[]; tr
       const kind = byKind.get(line.kind) ?? [0, 0];
       byKind.set(line.kind, [kind[0] + thought, kind[1] + 1]);
       count.thoughtsWithTruth += thought;
+      if (line.oracle) {
+        count.oracle += 1;
+        count.both += thought;
+      }
       if (line.useful) {
         count.useful += 1;
-        count.both += thought;
         if (current && line.latent && same(current, line.latent)) count.held += 1;
       }
       if (latent && line.latent) {
@@ -161,7 +164,7 @@ export function thinkRates(rollouts: readonly { latents: (number[] | null)[]; tr
     byKind: Object.fromEntries([...byKind].map(([kind, [a, b]]) => [kind, a / b])),
     perProgram: ratio(count.thoughts, rollouts.length) ?? 0,
     precision: ratio(count.both, count.thoughtsWithTruth),
-    recall: ratio(count.both, count.useful),
+    recall: ratio(count.both, count.oracle),
     contentRight: ratio(count.right, count.known),
     heldRight: ratio(count.held, count.useful),
   };

@@ -65,7 +65,7 @@ describe('geometricPrior', () => {
 
 describe('thinkRates', () => {
   const line = (kind: string, useful: boolean, latent: number[] | null) => ({ kind, useful, latent, oracle: null });
-  const truth = [line('plain', false, [3]), line('recall', true, [3]), line('recall', true, [3])];
+  const truth = [{ ...line('plain', false, [3]), oracle: [3] }, line('recall', true, [3]), line('recall', true, [3])];
   it('counts by line and kind, precision, recall, and what is held', () => {
     const r = thinkRates([
       { latents: [[3], null, null], truth },
@@ -74,7 +74,7 @@ describe('thinkRates', () => {
     expect(r.rate).toBeCloseTo(1 / 3, 12);
     expect(r.byLine).toEqual([0.5, 0.5, 0]);
     expect(r.byKind).toEqual({ plain: 0.5, recall: 0.25 });
-    expect([r.precision, r.recall, r.contentRight, r.heldRight, r.perProgram]).toEqual([0.5, 0.25, 0.5, 0.5, 1]);
+    expect([r.precision, r.recall, r.contentRight, r.heldRight, r.perProgram]).toEqual([0.5, 0.5, 0.5, 0.5, 1]);
   });
   it('gives nulls without truth or thoughts', () => {
     const r = thinkRates([{ latents: [null, null], truth: [] }]);
