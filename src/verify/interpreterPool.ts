@@ -140,7 +140,7 @@ export class InterpreterPool implements PythonSandbox {
       seat.work = null;
       seat.state = 'idle';
       settle(outcomeOf(job, report, timedOut, performance.now() - beganMs));
-      if (!report.fit) this.end(seat);
+      if (!report.fit) this.end(seat, null);
       this.assign();
     } else this.lost(seat, 'it sent a message out of turn');
   }
@@ -149,17 +149,18 @@ export class InterpreterPool implements PythonSandbox {
   private lost(seat: Seat, reason: string): void {
     if (seat.state === 'ended') return;
     const { work } = seat;
-    const wasStarting = seat.state === 'starting';
+    const startFailure = seat.state === 'starting' ? reason : null;
     seat.work = null;
-    this.end(seat, wasStarting ? reason : null);
+    // The answer first: ending a worker and starting another takes its time.
     if (work) {
       const timeMs = performance.now() - work.beganMs;
       work.settle({ end: work.timedOut ? 'timeout' : 'killed', message: reason, stdout: '', calls: [], timeMs });
     }
+    this.end(seat, startFailure);
     this.assign();
   }
 
-  private end(seat: Seat, startFailure: string | null = null): void {
+  private end(seat: Seat, startFailure: string | null): void {
     clearTimeout(seat.timer);
     seat.state = 'ended';
     seat.interpreter.end();

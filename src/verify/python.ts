@@ -15,7 +15,8 @@ export interface PythonJob {
 
 /**
  * A Python value with its exact type. int: decimal digits. float: a repr ("inf", "nan" among them). list, tuple: v in order. set, frozenset: v in no
- * order. dict: pairs in order. other: anything else, by its type's name and a repr of at most 200 characters, never equal to anything.
+ * order. dict: pairs in order. A subclass that compares as its base does (a namedtuple, an IntEnum; Counter, defaultdict and OrderedDict too) is its
+ * base. other: anything else, by its type's name and a repr of at most 200 characters, never equal to anything.
  */
 export type PythonValue =
   | { t: 'none' }
@@ -44,9 +45,9 @@ export interface PythonOutcome {
   end: PythonEnd;
   /** Type name and message of what was raised, or why it was ended; empty when finished. */
   message: string;
-  /** What it printed, cut at 64 Ki characters. */
+  /** What it printed, cut at 64 Ki characters; empty when its interpreter had to be ended with it. */
   stdout: string;
-  /** One per call, up to the one during which a deadline or a cap ended the program. */
+  /** One per call, up to the one during which a deadline or a cap ended the program; none when its interpreter had to be ended with it. */
   calls: CallOutcome[];
   timeMs: number;
 }

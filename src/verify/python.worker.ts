@@ -60,7 +60,8 @@ interface Pyodide {
 type LoadPyodide = (options: object) => Promise<Pyodide>;
 
 const STDOUT_CHARACTERS = 65_536;
-const ANSWER_LIMIT_BYTES = 32 << 20;
+/** More than the bounds of runner.py come to. */
+const ANSWER_LIMIT_BYTES = 64 << 20;
 /** A heap that has grown by more is not brought back. */
 const GROWTH_LIMIT_BYTES = 64 << 20;
 const PLACE = 'https://sandbox.invalid/';

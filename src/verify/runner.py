@@ -6,7 +6,7 @@ import gc, hashlib, heapq, inspect, io, itertools, json, math, numbers, operator
 import sys, textwrap, time, traceback, types, typing, unittest, warnings
 
 MAX_DEPTH = 100
-MAX_PARTS = 500_000
+MAX_PARTS = 1_000_000
 MAX_CHARACTERS = 4_000_000
 MAX_DIGITS = 1_000_000
 MAX_MESSAGE = 1_000
@@ -23,7 +23,8 @@ class ValueTooLarge(Exception):
 
 
 class Encoder:
-    """Values as tagged lists and dicts of JSON, with the exact type. Reads containers by their base's own methods, whatever a subclass says."""
+    """Values as tagged lists and dicts of JSON, with the exact type. Reads containers by their base's own methods, whatever a subclass says. One for
+    all values of a job, so that all of them together have a bound."""
 
     def __init__(self):
         self.parts = 0
@@ -33,9 +34,9 @@ class Encoder:
         self.parts += 1
         self.characters += characters
         if self.parts > MAX_PARTS:
-            raise ValueTooLarge(f'the value has more than {MAX_PARTS} parts')
+            raise ValueTooLarge(f'the values of this job have more than {MAX_PARTS} parts')
         if self.characters > MAX_CHARACTERS:
-            raise ValueTooLarge(f'the value has more than {MAX_CHARACTERS} characters')
+            raise ValueTooLarge(f'the values of this job have more than {MAX_CHARACTERS} characters')
 
     def encode(self, value, depth=0):
         kind = base_of(type(value))
@@ -114,7 +115,7 @@ def exception_text(error):
     return f'{name}: {message}' if message else name
 
 
-def run_job(job, answer, stdout):
+def run_job(job, answer):
     main = types.ModuleType('__main__')
     main.__builtins__ = __builtins__
     sys.modules['__main__'] = main
@@ -129,6 +130,7 @@ def run_job(job, answer, stdout):
     except BaseException as error:
         answer.update(end='exception', message=exception_text(error))
         return
+    encoder = Encoder()
     for call in job['calls']:
         began = time.perf_counter()
         try:
@@ -136,7 +138,7 @@ def run_job(job, answer, stdout):
             digits = sys.get_int_max_str_digits()
             sys.set_int_max_str_digits(0)
             try:
-                encoded = Encoder().encode(value)
+                encoded = encoder.encode(value)
             finally:
                 sys.set_int_max_str_digits(digits)
             outcome = {'ok': True, 'value': encoded}
@@ -154,13 +156,15 @@ def run_job(job, answer, stdout):
 def run(text):
     del sys.modules['_sandbox']
     stdout = sys.stdout
-    dumps, write = json.dumps, os.write
+    dumps, write, limit_recursion = json.dumps, os.write, sys.setrecursionlimit
+    ignore_interrupt = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     answer = {'end': 'finished', 'message': '', 'calls': []}
     try:
-        run_job(json.loads(text), answer, stdout)
+        run_job(json.loads(text), answer)
     except Deadline:
         answer.update(end='timeout', message='')
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupt()
+    limit_recursion(10 * MAX_DEPTH)
     try:
         stdout.flush()
     except BaseException:
@@ -188,6 +192,7 @@ def lock():
     sys.meta_path[:] = [finder for finder in sys.meta_path if getattr(finder, '__name__', '') in plain]
     sys.excepthook = sys.__excepthook__
     sys.argv[:] = ['program.py']
+    random.seed(0)
     signal.signal(signal.SIGINT, on_interrupt)
     gc.collect()
     gc.freeze()

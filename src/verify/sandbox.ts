@@ -29,31 +29,36 @@ const MOST_WORKERS = 4;
 const FRAME_LIMIT_MS = 30_000;
 
 export async function openSandboxFrame(options: SandboxOptions = {}): Promise<SandboxFrame> {
+  const frame = await readyFrame();
   const bytes = async (url: string): Promise<ArrayBuffer> => (await read(url)).arrayBuffer();
   const script = async (url: string): Promise<string> => (await read(url)).text();
-  const [frame, wasm, stdlib, asm, loader, python, keeper] = await Promise.all([
-    readyFrame(),
-    bytes(wasmUrl),
-    bytes(stdlibUrl),
-    script(asmUrl),
-    script(loaderUrl),
-    script(pythonUrl),
-    script(keeperUrl),
-  ]);
-  const { port1: port, port2 } = new MessageChannel();
-  const parts: SandboxParts = {
-    port: port2,
-    wasm,
-    stdlib,
-    asm,
-    loader,
-    python,
-    workers: options.workers ?? Math.max(1, Math.min(MOST_WORKERS, navigator.hardwareConcurrency)),
-    memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
-  };
-  // An opaque origin has no name that could be written in place of the star; the frame is ours and may navigate nowhere else.
-  frame.contentWindow?.postMessage({ keeper, parts }, '*', [port2, wasm, stdlib]);
-  return { port, remove: () => frame.remove() };
+  try {
+    const [wasm, stdlib, asm, loader, python, keeper] = await Promise.all([
+      bytes(wasmUrl),
+      bytes(stdlibUrl),
+      script(asmUrl),
+      script(loaderUrl),
+      script(pythonUrl),
+      script(keeperUrl),
+    ]);
+    const { port1: port, port2 } = new MessageChannel();
+    const parts: SandboxParts = {
+      port: port2,
+      wasm,
+      stdlib,
+      asm,
+      loader,
+      python,
+      workers: options.workers ?? Math.min(MOST_WORKERS, navigator.hardwareConcurrency),
+      memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
+    };
+    // An opaque origin has no name that could be written in place of the star; the frame is ours and may navigate nowhere else.
+    frame.contentWindow?.postMessage({ keeper, parts }, '*', [port2, wasm, stdlib]);
+    return { port, remove: () => frame.remove() };
+  } catch (e) {
+    frame.remove();
+    throw e;
+  }
 }
 
 /** The sandbox for code of the page itself; opened at the first job. */
