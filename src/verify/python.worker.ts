@@ -214,7 +214,7 @@ function why(error: unknown): string {
 
 /** What stays of the worker's scope: the language itself and what pyodide uses. No fetch, no workers, no storage, no messages. */
 const KEPT =
-  /^([A-Z]\w*Error|AggregateError|(Weak)?(Map|Set|Ref)|Array|ArrayBuffer|Atomics|BigInt\w*|Boolean|DataView|Date|FinalizationRegistry|Float\w+|Function|Intl|Int\d+Array|Iterator|JSON|Map|Math|NaN|Infinity|Number|Object|Promise|Proxy|Reflect|RegExp|SharedArrayBuffer|String|Symbol|Uint\w+|WebAssembly|globalThis|undefined|eval|is(NaN|Finite)|parse(Int|Float)|(en|de)codeURI(Component)?|(un)?escape|self|console|performance|crypto|onmessage|Text(En|De)coder|(set|clear)Timeout)$/;
+  /^(([A-Z]\w*)?Error|(Weak)?(Map|Set|Ref)|Array|ArrayBuffer|Atomics|Big(Int|Uint)\w*|Boolean|DataView|Date|FinalizationRegistry|Float\w+|Function|Intl|Int\d+Array|Iterator|JSON|Map|Math|NaN|Infinity|Number|Object|Promise|Proxy|Reflect|RegExp|SharedArrayBuffer|String|Symbol|Uint\w+|WebAssembly|globalThis|undefined|eval|is(NaN|Finite)|parse(Int|Float)|(en|de)codeURI(Component)?|(un)?escape|self|console|performance|crypto|onmessage|Text(En|De)coder|(set|clear)Timeout)$/;
 
 function strip(): void {
   for (let scope: object | null = self; scope && scope !== Object.prototype; scope = Object.getPrototypeOf(scope)) {

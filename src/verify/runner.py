@@ -133,6 +133,7 @@ def run_job(job, answer):
     encoder = Encoder()
     for call in job['calls']:
         began = time.perf_counter()
+        used = encoder.parts, encoder.characters
         try:
             value = eval(compile(call, '<call>', 'eval', dont_inherit=True), space)
             digits = sys.get_int_max_str_digits()
@@ -145,6 +146,7 @@ def run_job(job, answer):
         except Deadline:
             raise
         except BaseException as error:
+            encoder.parts, encoder.characters = used
             outcome = {'ok': False, 'exception': exception_text(error)}
             if isinstance(error, MemoryError):
                 answer.update(end='memory', message=outcome['exception'])
