@@ -86,6 +86,12 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
     throw new RecipeError(
       `None of the ${train.length} problems has a solution to learn from, so there is no mid-training on them. Leave only the arm "base", or drop another dataset.`,
     );
+  const { comments } = set;
+  if (task.kind === 'code')
+    checkLabels(
+      recipe,
+      experts.some((p) => comments.has(p)),
+    );
   const all = [...train, ...heldOut];
   const scriptLength = (p: Program): number => p.prompt.length + p.lines.reduce((n, l) => n + l.tokens.length, 0);
   const most = (length: (p: Program) => number): number => all.reduce((n, p) => Math.max(n, length(p)), 1);
@@ -105,7 +111,6 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
       level: 'info',
       message: `${set.commentLinesRemoved} comment lines were taken out of the solutions: they would read as thoughts.`,
     });
-  const { comments } = set;
   const judged = 'problemOf' in set && task.kind === 'code' ? judgedBy(task, set, form, tokenizer, all, dropped, notices) : null;
   return {
     form,
@@ -136,6 +141,14 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
     text: (ids) => tokenizer.decode([...ids]),
     notices,
   };
+}
+
+/** Before anything runs. */
+function checkLabels({ arms }: Recipe, commented: boolean): void {
+  if (arms.includes('oracle') || arms.includes('shuffled'))
+    throw new RecipeError('The arms oracle and shuffled need a task that knows the truth, and datasets do not. Leave them out.');
+  if (arms.includes('comments') && !commented)
+    throw new RecipeError('The arm comments needs solutions with comments, and none of these has any. Leave it out, or raise maxTokens.');
 }
 
 function readSet(
