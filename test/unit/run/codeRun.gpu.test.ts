@@ -144,7 +144,9 @@ describe('a run on Python problems', () => {
     expect(rows.filter(({ passed }) => passed).length / 8).toBeCloseTo(results[0]!.passAt['1']!.mean, 12);
     expect([...new Set(rows.map(({ task_id }) => task_id))]).toEqual(['3', '4']);
 
+    const before = gpu.bytesInUse();
     const second = await run(fakeSandbox(letters));
+    expect(gpu.bytesInUse()).toBe(before);
     expect(told(second.events)).toEqual(told(first.events));
     expect(bits(second.outcome)).toEqual(bits(first.outcome));
   });

@@ -1,12 +1,15 @@
 // A dropped dataset as a corpus: what is kept apart, what is said, what is refused before anything runs, and what a judge is given.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../../scripts/paths.mjs';
 import { fromBytes } from '../../../src/formats/byteSource.ts';
 import { makeCorpus } from '../../../src/run/corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from '../../../src/run/datasetCorpus.ts';
 import { judgeIn, type ProgramJudge } from '../../../src/run/judge.ts';
 import { labelsOf } from '../../../src/run/labels.ts';
 import { presetRecipe } from '../../../src/run/presets.ts';
-import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
+import { CODE_DEFAULTS, parseRecipe, type Recipe } from '../../../src/run/recipe.ts';
 import type { PolicyRollout } from '../../../src/rlvr/source.ts';
 import { makeRng } from '../../../src/tasks/rng.ts';
 import type { PythonProblem } from '../../../src/tasks/pythonProblems.ts';
@@ -154,6 +157,13 @@ const HUMANEVAL = rowsOf([
     test: 'def check(candidate):\n    assert candidate(1) == 1\n',
   },
 ]);
+
+it('the recipes of single runs are recipes', () => {
+  const dir = join(ROOT, 'recipes', 'runs');
+  const names = readdirSync(dir);
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) expect(parseRecipe(JSON.parse(readFileSync(join(dir, name), 'utf8'))).model, name).toBe('dropped');
+});
 
 describe('a judge', () => {
   it('says what is missing before the run', async () => {
