@@ -1,5 +1,6 @@
 // Stories of the page, on the production build under its real policy: it opens alive and quiet, names what is wrong, runs, shares, and
 // opens what was shared without starting anything.
+import { parseRecipe } from '../../src/run/recipe.ts';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
@@ -154,7 +155,7 @@ describe('the page', () => {
     await other.page.getByText('Recipe and curves from a link, as they were sent; nothing has run here.').waitFor();
     expect(await results(other.page).textContent()).toBe(await results(page).textContent());
     expect(await curves(other.page)).toEqual(await curves(page));
-    expect(await recipeOnPage(other.page)).toEqual(TINY);
+    expect(await recipeOnPage(other.page)).toEqual(parseRecipe(TINY));
     expect(await other.page.title()).toBe('RA3 Lab');
     expect(await other.page.getByRole('list', { name: 'Notices' }).count()).toBe(0);
     expect([...faults, ...other.faults]).toEqual([]);
