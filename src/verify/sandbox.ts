@@ -29,6 +29,8 @@ const MOST_WORKERS = 4;
 const FRAME_LIMIT_MS = 30_000;
 
 export async function openSandboxFrame(options: SandboxOptions = {}): Promise<SandboxFrame> {
+  // Scripts as the development server has them import others, which a frame of opaque origin cannot.
+  if (import.meta.env.DEV) throw new Error('The Python sandbox is part of the built page alone. Run npm start.');
   const frame = await readyFrame();
   const bytes = async (url: string): Promise<ArrayBuffer> => (await read(url)).arrayBuffer();
   const script = async (url: string): Promise<string> => (await read(url)).text();
