@@ -108,6 +108,12 @@ export function readText(path: string, option: string): string {
   return readFileSync(path, 'utf8');
 }
 
+/** Writes one file where the person asked for it, with its folders. */
+export function writeText(path: string, content: string): void {
+  mkdirSync(dirname(resolve(path)), { recursive: true });
+  writeFileSync(path, content);
+}
+
 /** Writes files below `dir`; names come from us or were checked by the formats, and still may not leave it. */
 export function writeFiles(dir: string, files: Iterable<readonly [string, Uint8Array | string]>): void {
   for (const [name, content] of files) writeFileSync(pathBelow(dir, name), content);

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { InputError, number, readOptions, text } from './arguments.ts';
 import { readDataset, readModelFolder, readText, writeFiles, writeOutput } from './files.ts';
+import { EVALUATE_USAGE, evaluate } from './evaluateVerb.ts';
 import { GENERATE_USAGE, generate } from './generateVerb.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
@@ -13,6 +14,7 @@ import { PROFILE_USAGE, profile } from './profileVerb.ts';
 import { RESULTS_USAGE, results } from './results/results.ts';
 import { score, TRAIN_USAGE, train } from './trainVerb.ts';
 import { summaryTable } from './summaryTable.ts';
+import { SampleError } from '../evaluate/suites.ts';
 import { FormatError } from '../formats/formatError.ts';
 import { ModelError } from '../model/modelError.ts';
 import { BASE_TRAINING, presetRecipe } from '../run/presets.ts';
@@ -24,7 +26,7 @@ import { writeBundle } from '../share/bundle.ts';
 import { ROOT } from '../../scripts/paths.mjs';
 
 const USAGE = `Usage: lab VERB [options]
-${GENERATE_USAGE}${TRAIN_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE] [--log-only]
+${GENERATE_USAGE}${TRAIN_USAGE}${EVALUATE_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE] [--log-only]
              (--log-only: recipe.json and log.jsonl without its rollouts; no weights)
 ${PROFILE_USAGE}  make-default [--only TASK|demo]
 ${RESULTS_USAGE}All write JSON to stdout; --json is accepted and changes nothing.
@@ -38,6 +40,7 @@ export interface Host {
 
 const VERBS: Record<string, (argv: string[], host: Host) => Promise<number>> = {
   generate,
+  evaluate,
   score,
   train,
   run,
@@ -46,7 +49,7 @@ const VERBS: Record<string, (argv: string[], host: Host) => Promise<number>> = {
   results: (argv) => results(argv),
 };
 /** Errors that the input is to blame for. */
-const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError];
+const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError, SampleError];
 
 export async function main(argv: string[], host: Host): Promise<number> {
   const [verb = '', ...rest] = argv;

@@ -2,6 +2,7 @@
 // which time ran out, null for those after it. A call that answered later than its limit has timed out too.
 // The sandbox knows one deadline for a whole job. It is set for a program that does well; only where it passed before a call (or the program) had had
 // its own time, the job is run again with all of it.
+import { runLarge } from './largeValues.ts';
 import type { CallOutcome, PythonEnd, PythonSandbox } from './python.ts';
 
 export interface CallRun {
@@ -33,7 +34,7 @@ export async function runCalls(sandbox: PythonSandbox, source: string, calls: re
   let deadlineMs = Math.min(totalMs, PROGRAM_MS + likelyMs + longest);
   for (;;) {
     // the first call tells a program that never ended from one whose first call did not
-    const outcome = await sandbox.run({ source, calls: ['None', ...calls], deadlineMs: Math.ceil(deadlineMs) });
+    const outcome = await runLarge(sandbox, { source, calls: ['None', ...calls], deadlineMs: Math.ceil(deadlineMs) });
     const { end, message, timeMs } = outcome;
     const began = outcome.calls.length > 0;
     const answered = outcome.calls.slice(1);

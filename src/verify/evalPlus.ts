@@ -6,6 +6,7 @@ import { JsonNumber, pythonString } from '../formats/exactJson.ts';
 import type { EvalInput } from '../tasks/evalPlusInputs.ts';
 import type { PythonProblem } from '../tasks/pythonProblems.ts';
 import { type CallRun, runCalls } from './callRuns.ts';
+import { PACK, runLarge } from './largeValues.ts';
 import { guarded } from './official.ts';
 import type { PythonSandbox, PythonValue } from './python.ts';
 import { allClose, distance, equal, toFloat, toSet } from './pythonEquality.ts';
@@ -30,7 +31,8 @@ export interface Truth {
   timeMs: number;
 }
 
-const MIN_LIMIT_MS = 1000;
+/** Of one input, at the least (min_time_limit). */
+export const MIN_LIMIT_MS = 1000;
 const TIME_FACTOR = 4;
 const MAX_TOTAL_MS = 60_000;
 /** EvalPlus waits so much longer than the sum of the limits. */
@@ -55,9 +57,9 @@ export async function findTruths(sandbox: PythonSandbox, problem: PythonProblem)
   const { base, plus } = inputsOf(problem);
   const inputs = [...base, ...plus];
   const notNone = problem.suite === 'mbpp-plus' && NOT_NONE_TASKS.includes(problem.entryPoint ?? '');
-  const outcome = await sandbox.run({
+  const outcome = await runLarge(sandbox, {
     source: sourceOf(problem, problem.prompt + (problem.solution ?? '')),
-    calls: inputs.map(({ source }) => (notNone ? `_f(${source}) is not None` : `_f(${source})`)),
+    calls: inputs.map(({ source }) => (notNone ? `_f(${source}) is not None` : `_pack(_f(${source}))`)),
     deadlineMs: TRUTH_MS,
   });
   const truths = inputs.map((input, i): Truth => {
@@ -77,9 +79,11 @@ export async function judgeEvalPlus(
   problem: PythonProblem,
   truths: Truths,
   program: string,
+  minLimitMs = MIN_LIMIT_MS,
 ): Promise<{ base: EvalPart; plus: EvalPart }> {
   const { base, plus } = inputsOf(problem);
-  const part = (inputs: EvalInput[], expected: Truth[]): Promise<EvalPart> => judgePart(sandbox, problem, inputs, expected, program);
+  const part = (inputs: EvalInput[], expected: Truth[]): Promise<EvalPart> =>
+    judgePart(sandbox, problem, inputs, expected, program, minLimitMs);
   const [basePart, plusPart] = await Promise.all([part(base, truths.base), part(plus, truths.plus)]);
   return { base: basePart, plus: plusPart };
 }
@@ -90,13 +94,14 @@ async function judgePart(
   inputs: EvalInput[],
   expected: Truth[],
   program: string,
+  minLimitMs: number,
 ): Promise<EvalPart> {
-  const limitsMs = expected.map(({ timeMs }) => Math.max(MIN_LIMIT_MS, TIME_FACTOR * timeMs));
+  const limitsMs = expected.map(({ timeMs }) => Math.max(minLimitMs, TIME_FACTOR * timeMs));
   const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
   const run = await runCalls(
     sandbox,
     sourceOf(problem, program),
-    inputs.map(({ source }) => `_f(${source})`),
+    inputs.map(({ source }) => `_pack(_f(${source}))`),
     {
       limitsMs,
       likelyMs: TIME_FACTOR * sum(expected.map(({ timeMs }) => timeMs)),
@@ -188,7 +193,7 @@ function inputsOf({ id, tests }: PythonProblem): { base: EvalInput[]; plus: Eval
 }
 
 function sourceOf({ entryPoint }: PythonProblem, program: string): string {
-  return `${guarded(program, ['open'])}_f = _space[${pythonString(entryPoint ?? '')}]\n`;
+  return `${PACK}${guarded(program, ['open'])}_f = _space[${pythonString(entryPoint ?? '')}]\n`;
 }
 
 function isSequence(value: PythonValue): value is Extract<PythonValue, { t: 'list' | 'tuple' | 'set' | 'frozenset' }> {

@@ -15,7 +15,8 @@ const LAYERS: Record<string, string[]> = {
   midtrain: ['model', 'engine', 'gpu', 'tasks', 'verify'],
   // RLVR and evaluation sample with the rollouts, and take the supervised steps, that mid-training is made of.
   rlvr: ['midtrain', 'model', 'engine', 'gpu', 'tasks', 'verify'],
-  evaluate: ['midtrain', 'model', 'engine', 'gpu', 'tasks', 'verify'],
+  // Results repeat samples and inputs as the files gave them.
+  evaluate: ['midtrain', 'model', 'engine', 'gpu', 'tasks', 'verify', 'formats'],
   store: ['formats'],
   run: ['midtrain', 'rlvr', 'evaluate', 'model', 'engine', 'gpu', 'store', 'tasks', 'verify', 'formats'],
   share: ['formats'],
