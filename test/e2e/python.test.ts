@@ -102,7 +102,7 @@ describe.runIf(model)('a run on Python problems from the command line', () => {
     return out;
   }
 
-  it('goes from a recipe to an evaluated bundle, twice the same', { timeout: 400_000 }, async () => {
+  it('goes from a recipe to an evaluated bundle, twice the same', { timeout: 600_000 }, async () => {
     const out = await run('first');
     const text = readFileSync(join(out, 'log.jsonl'), 'utf8');
     const log = eventsOf(text);
@@ -147,7 +147,7 @@ describe.runIf(model && mbpp)('MBPP and a model, dropped onto the page', () => {
   });
   afterAll(() => lab?.close());
 
-  it('become a recipe with RLVR, a run, verdicts per test and a bundle', { timeout: 400_000 }, async () => {
+  it('become a recipe with RLVR, a run, verdicts per test and a bundle', { timeout: 600_000 }, async () => {
     const { page, faults } = await lab.open();
     await dropFiles(page, [...model!, ...mbpp!]);
     await page.getByText('MBPP: 974 problems with').waitFor();
@@ -160,16 +160,16 @@ describe.runIf(model && mbpp)('MBPP and a model, dropped onto the page', () => {
     await setRecipe(page, {
       ...proposed,
       task: { ...proposed.task, maxTokens: 160, maxNewTokens: 16 },
-      arms: ['ntp'],
-      ntp: few,
+      arms: ['ra3'],
+      ra3: { ...proposed.ra3, eSteps: 1, programs: 2, group: 2, infuse: 4, m: few },
       rlvr: { ...proposed.rlvr, steps: 1, prompts: 2, group: 2 },
       evaluate: { ...proposed.evaluate, prompts: 2, samples: 2 },
     });
     const log = await runToEnd(page);
     expect(problemsOf(log)).toEqual([expect.stringMatching(/share 10 words in a row with a training one/)]);
     expect(resultsOf(log).map((r) => [r.arm, r.phase, Object.keys(r.passAt)])).toEqual([
-      ['ntp', 'before', ['1', '2']],
-      ['ntp', 'after', ['1', '2']],
+      ['ra3', 'before', ['1', '2']],
+      ['ra3', 'after', ['1', '2']],
     ]);
     await page.locator('.tests summary').filter({ hasText: '0 of 3 tests held' }).first().click();
     await page
@@ -178,9 +178,9 @@ describe.runIf(model && mbpp)('MBPP and a model, dropped onto the page', () => {
       .waitFor();
 
     const bundle = unzipSync(await downloadBy(page, 'Download bundle'));
-    const rows = new TextDecoder().decode(bundle['samples/ntp-after.jsonl']).trim().split('\n');
+    const rows = new TextDecoder().decode(bundle['samples/ra3-after.jsonl']).trim().split('\n');
     expect(rows.map((row) => (JSON.parse(row) as SampleRow).tests.length)).toEqual([3, 3, 3, 3]);
-    expect(bundle['model/ntp/model.safetensors']!.length).toBeGreaterThan(1e6);
+    expect(bundle['model/ra3/model.safetensors']!.length).toBeGreaterThan(1e6);
     expect(faults).toEqual([]);
     await page.close();
   });
