@@ -11,8 +11,6 @@ import { ensureInstalled } from './prepare.mjs';
 async function run() {
   await ensureInstalled();
   await ensureHeadless();
-  // Python runs in the page's sandbox
-  if (process.argv[2] === 'evaluate') await ensurePage();
   const { main } = await import(pathToFileURL(join(HEADLESS_DIR, 'lab.js')).href);
   return main(process.argv.slice(2), { ensurePage });
 }

@@ -40,7 +40,10 @@ export interface Host {
 
 const VERBS: Record<string, (argv: string[], host: Host) => Promise<number>> = {
   generate,
-  evaluate,
+  evaluate: async (argv, host) => {
+    await host.ensurePage();
+    return evaluate(argv);
+  },
   score,
   train,
   run,
