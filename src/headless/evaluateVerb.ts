@@ -36,6 +36,8 @@ export const EVALUATE_USAGE = `  evaluate --suite ${SUITES.join('|')} --problems
 `;
 
 const VALUES = 'suite,problems,samples,out,k,timeout,split,limit,model,n,temperature,top-p,max-tokens,seed,dtype,adapter'.split(',');
+/** Of one program: a reference solution of MBPP+ has half a gigabyte of results. The official tools allow four. */
+const MEMORY_LIMIT_BYTES = 2 ** 31 - 65_536;
 const MBPP_SPLITS: Record<string, [number, number]> = { prompt: [1, 10], test: [11, 510], validation: [511, 600], train: [601, 974] };
 
 export async function evaluate(argv: string[]): Promise<number> {
@@ -55,8 +57,10 @@ export async function evaluate(argv: string[]): Promise<number> {
   const completions = sampling ? await writeCompletions(options, suite, problems, sampling) : [];
 
   const startMs = performance.now();
-  const sandbox = await openHeadlessSandbox();
+  const sandbox = await openHeadlessSandbox({ memoryLimitBytes: MEMORY_LIMIT_BYTES });
   try {
+    // the sandbox is open before its first interpreter is ready
+    await sandbox.run({ source: '', deadlineMs: 60_000 });
     const readyMs = performance.now();
     if (sampling) {
       const written = await completionRows(sandbox, suite, problems, completions);

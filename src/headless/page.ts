@@ -3,7 +3,7 @@
 import type { RunEvent } from '../run/events.ts';
 import type { Recipe } from '../run/recipe.ts';
 import type { PythonJob, PythonOutcome, PythonSandbox } from '../verify/python.ts';
-import { openPythonSandbox } from '../verify/sandbox.ts';
+import { openPythonSandbox, type SandboxOptions } from '../verify/sandbox.ts';
 import { connectLab, type LabApi } from '../worker/client.ts';
 
 export type NumberedJob = [number: number, job: PythonJob];
@@ -21,8 +21,8 @@ declare global {
     readBundle(from: number, to: number): string;
     /** Given by the driver of a sandbox: takes outcomes, each with the number of its job, or what a job rejected with. */
     takeOutcomes(outcomes: NumberedOutcome[]): Promise<void>;
-    /** Runs jobs of Python; every outcome goes to takeOutcomes. */
-    runJobs(jobs: NumberedJob[]): void;
+    /** Runs jobs of Python; every outcome goes to takeOutcomes. The options are those of the first call. */
+    runJobs(jobs: NumberedJob[], options?: SandboxOptions): void;
   }
 }
 
@@ -65,8 +65,8 @@ let outcomes: NumberedOutcome[] = [];
 /** Outcomes cross to the driver in batches: a crossing costs as much as a small job. */
 const BATCH_MS = 5;
 
-window.runJobs = (jobs) => {
-  sandbox ??= openPythonSandbox();
+window.runJobs = (jobs, options) => {
+  sandbox ??= openPythonSandbox(options);
   for (const [number, job] of jobs) {
     sandbox.run(job).then(
       (outcome) => give([number, outcome]),

@@ -7,9 +7,10 @@ import { PAGE_DIR } from '../../scripts/paths.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { SandboxGone } from '../verify/interpreterPool.ts';
 import type { PythonOutcome, PythonSandbox } from '../verify/python.ts';
+import type { SandboxOptions } from '../verify/sandbox.ts';
 import type { NumberedJob, NumberedOutcome } from './page.ts';
 
-export async function openHeadlessSandbox(): Promise<PythonSandbox> {
+export async function openHeadlessSandbox(options: SandboxOptions = {}): Promise<PythonSandbox> {
   if (!existsSync(join(PAGE_DIR, 'sandbox.html')))
     throw new Error(`Python runs in the page's sandbox, and ${PAGE_DIR} holds no built page. Run npm run build first.`);
   const server = await serve({ dir: PAGE_DIR, port: 0 });
@@ -44,7 +45,9 @@ export async function openHeadlessSandbox(): Promise<PythonSandbox> {
   const send = (): void => {
     const jobs = unsent;
     unsent = [];
-    page.evaluate((given) => window.runJobs(given), jobs).catch((e: Error) => end(`The page of the Python sandbox failed: ${e.message}`));
+    page
+      .evaluate(([given, how]) => window.runJobs(given, how), [jobs, options] as const)
+      .catch((e: Error) => end(`The page of the Python sandbox failed: ${e.message}`));
   };
   return {
     run: (job) =>

@@ -13,31 +13,75 @@ export const PACK = `
 def _digest(value):
     import hashlib, math, os
 
-    def key(v):
-        if v is None:
-            return b'-'
-        if isinstance(v, complex):
-            return key(v.real) if v.imag == 0 else b'j' + key(v.real) + b',' + key(v.imag)
-        if isinstance(v, float) and not math.isfinite(v):
-            return b'?' + os.urandom(16) if v != v else repr(v).encode()
-        if isinstance(v, int) or isinstance(v, float) and v == int(v):
-            return b'n' + hex(int(v)).encode()
-        if isinstance(v, float):
-            return b'f' + v.hex().encode()
-        if isinstance(v, str):
-            text = v.encode('utf-8', 'surrogatepass')
-            return b's%d:' % len(text) + text
-        if isinstance(v, bytes):
-            return b'b%d:' % len(v) + v
-        if isinstance(v, (list, tuple)):
-            return (b'[' if isinstance(v, list) else b'(') + b','.join(map(key, v)) + b')'
-        if isinstance(v, (set, frozenset)):
-            return b'{' + b','.join(sorted(map(key, v))) + b'}'
-        if isinstance(v, dict):
-            return b'<' + b','.join(sorted(key(k) + b':' + key(w) for k, w in v.items())) + b'>'
-        return b'?' + os.urandom(16)
+    whole, SEPARATOR = hashlib.sha256(), chr(0)
 
-    return ('the hash of a value too large to send', hashlib.sha256(key(value)).hexdigest())
+    def feed(v, update):
+        if v is None:
+            update(b'-')
+        elif isinstance(v, complex) and v.imag != 0:
+            update(b'j')
+            feed(v.real, update)
+            feed(v.imag, update)
+        elif isinstance(v, complex):
+            feed(v.real, update)
+        elif isinstance(v, float) and not math.isfinite(v):
+            update(b'?' + os.urandom(16) if v != v else repr(v).encode())
+        elif isinstance(v, int) or isinstance(v, float) and v == int(v):
+            update(b'n' + hex(int(v)).encode() + b',')
+        elif isinstance(v, float):
+            update(b'f' + v.hex().encode() + b',')
+        elif isinstance(v, str):
+            text = v.encode('utf-8', 'surrogatepass')
+            update(b's%d:' % len(text) + text)
+        elif isinstance(v, bytes):
+            update(b'b%d:' % len(v) + v)
+        elif isinstance(v, (list, tuple)):
+            update(b'[%d:' % len(v) if isinstance(v, list) else b'(%d:' % len(v))
+            feed_items(v, update)
+        elif isinstance(v, (set, frozenset)):
+            update(b'{%d:' % len(v) + b''.join(sorted(map(part, v))))
+        elif isinstance(v, dict):
+            update(b'<%d:' % len(v) + b''.join(sorted(part(k) + part(w) for k, w in v.items())))
+        else:
+            update(b'?' + os.urandom(16))
+
+    def part(v):
+        one = hashlib.sha256()
+        feed(v, one.update)
+        return one.digest()
+
+    # texts at once, where a separator that none of them holds can stand between them
+    def joined(texts):
+        try:
+            text = SEPARATOR.join(texts)
+        except TypeError:
+            return None
+        return text if text.count(SEPARATOR) == max(len(texts) - 1, 0) else None
+
+    def feed_items(v, update):
+        kinds = set(map(type, v))
+        for i in range(0, len(v), 10_000):
+            piece = v[i : i + 10_000]
+            if kinds <= {int, bool}:
+                # as feed writes each, for a list of floats may equal it
+                update(''.join(['n' + hex(n) + ',' for n in map(int, piece)]).encode())
+                continue
+            if kinds == {list} or kinds == {tuple}:
+                texts = [joined(item) for item in piece]
+                kind = '[' if kinds == {list} else '('
+                texts = None if None in texts else [kind + ','.join(map(str, map(len, piece))), *texts]
+            else:
+                text = joined(piece)
+                texts = None if text is None else [text]
+            if texts is None:
+                for item in piece:
+                    feed(item, update)
+            else:
+                text = SEPARATOR.join(texts).encode('utf-8', 'surrogatepass')
+                update(b't%d:' % len(text) + text)
+
+    feed(value, whole.update)
+    return ('the hash of a value too large to send', whole.hexdigest())
 
 def _pack(value):
     # what is counted is the same for equal values: an integer that some float equals counts as that float
