@@ -3,6 +3,7 @@
 import { Unzlib } from 'fflate';
 import { FormatError, showBytes } from './formatError.ts';
 import { decodeUtf8 } from './json.ts';
+import { concatenate } from './lines.ts';
 
 const MAX_TEXT_BYTES = 256_000_000;
 
@@ -32,13 +33,7 @@ function inflate(packed: Uint8Array, what: string): Uint8Array {
     if (error instanceof FormatError) throw error;
     throw new FormatError(`${what} cannot be unpacked: its zlib data is damaged.`);
   }
-  const whole = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concatenate(parts, sizeBytes);
 }
 
 /** PROTO, FRAME?, one of the three unicode opcodes, memo?, STOP. */

@@ -27,20 +27,22 @@ interface Sizes {
   prompts: number;
 }
 
+const RECALL_SIZES: Record<'quick' | 'full', Sizes> = {
+  quick: {
+    ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.15, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
+    rlvrSteps: 30,
+    prompts: 128,
+  },
+  full: {
+    ra3: { eSteps: 80, programs: 24, lr: 4e-4, c: 0.2, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
+    rlvrSteps: 60,
+    prompts: 256,
+  },
+};
+
 /** Quick and full of recall lines, quick of the other line tasks: settings of the studies in docs/log.md, which says on how many seeds. The rest scales those up. */
 const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
-  'recall-lines': {
-    quick: {
-      ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.15, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
-      rlvrSteps: 30,
-      prompts: 128,
-    },
-    full: {
-      ra3: { eSteps: 80, programs: 24, lr: 4e-4, c: 0.2, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
-      rlvrSteps: 60,
-      prompts: 256,
-    },
-  },
+  'recall-lines': RECALL_SIZES,
   'section-lines': {
     quick: {
       ra3: { eSteps: 60, programs: 16, lr: 6e-4, c: 0.1, infuse: 1024, m: { steps: 150, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
@@ -65,19 +67,8 @@ const SIZES: Record<BuiltinKind, Record<'quick' | 'full', Sizes>> = {
       prompts: 256,
     },
   },
-  // as recall lines, which they are but for the window
-  'control-lines': {
-    quick: {
-      ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.15, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },
-      rlvrSteps: 30,
-      prompts: 128,
-    },
-    full: {
-      ra3: { eSteps: 80, programs: 24, lr: 4e-4, c: 0.2, infuse: 4096, m: { steps: 400, batch: 64, lr: 1e-3, weightDecay: 0.01 } },
-      rlvrSteps: 60,
-      prompts: 256,
-    },
-  },
+  // they are recall lines but for the window
+  'control-lines': RECALL_SIZES,
   'macro-lists': {
     quick: {
       ra3: { eSteps: 40, programs: 16, lr: 6e-4, c: 0.05, infuse: 1024, m: { steps: 120, batch: 64, lr: 1.5e-3, weightDecay: 0.01 } },

@@ -10,7 +10,6 @@ const unaided = (program: Program): Program => ({ ...program, truth: program.tru
 export const controlLines: LineTask = {
   ...recallLines,
   id: 'control-lines',
-  title: 'Control lines',
   about:
     'Recall lines without the short window: a key is shown once at the top, each line writes the next symbol or the key, and the network sees the whole ' +
     'program. A thought can hold nothing that is not in sight, so thinking cannot help. Midtraining with RA3 has to unlearn it, as next-token prediction does, ' +

@@ -2,7 +2,7 @@
 // each, written out. A thought can name the macro that begins. Naming it is the hard part, so that even the true labels do not help (docs/log.md): the
 // task is a testbed for RLVR, and no evidence for abstraction. Promises exact truth per line and an exact verifier: any program counts that turns the shown
 // and two hidden inputs into what the expert's does. Refuses traces and rollouts that do not have the program's number of lines.
-import { checkLines, rangesOf, traceOf } from './symbolLines.ts';
+import { checkLines, rangesOf, sometimesCommented, tinyModel } from './symbolLines.ts';
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
 
 const DIGITS = 10;
@@ -96,7 +96,6 @@ const macroName = (id: number): string => `macro ${String.fromCharCode(65 + id -
 
 export const macroLists: LineTask = {
   id: 'macro-lists',
-  title: 'Macro lists',
   about:
     'Three pairs of lists before and after a program are shown; the program is to be written, one primitive per line. Experts write hidden macros of three ' +
     'primitives each, and a thought can name one. Which macro it is has to be inferred from the pairs, with or without a name for it, so naming it does ' +
@@ -117,16 +116,7 @@ export const macroLists: LineTask = {
   window: 0,
   maxTokens: PROMPT + 3 * LINES.in,
   ranges: rangesOf(PROMPT, LINES, 1),
-  model: {
-    hidden_size: 32,
-    intermediate_size: 64,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 2,
-    vocab_size: THINK + 1,
-    max_position_embeddings: 128,
-    rope_theta: 10000,
-  },
+  model: tinyModel(THINK + 1, 128),
 
   samplePrograms: (rng, count, range: Range = 'in') =>
     Array.from({ length: count }, () => program(rng, drawMacros(rng, LINES[range]), LINES[range])),
@@ -135,7 +125,7 @@ export const macroLists: LineTask = {
     Array.from({ length: count }, (): Trace => {
       const lines = rng.uniform() < SHORT ? MACRO_LINES : LINES.in;
       const drawn = program(rng, rng.uniform() < LOOSE ? null : drawMacros(rng, lines), lines);
-      return rng.uniform() < COMMENTED ? { program: drawn, latents: annotate(rng, drawn) } : traceOf(drawn, () => null);
+      return sometimesCommented(rng, drawn, COMMENTED, annotate);
     }),
 
   annotate,

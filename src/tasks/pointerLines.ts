@@ -2,7 +2,7 @@
 // symbol splits a hard line into two easy ones; the network's windows leave room for one look-up. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
+import { checkLines, letter, rangesOf, sometimesCommented, tinyModel } from './symbolLines.ts';
 
 const LINES = { in: 6, edge: 12, hard: 24 };
 /** With six, the network learns two steps at once after all, windows or not; with ten hardly, in the steps that a base is given (docs/log.md). */
@@ -74,7 +74,6 @@ function annotate(rng: Rng, program: Program): (number[] | null)[] {
 
 export const pointerLines: LineTask = {
   id: 'pointer-lines',
-  title: 'Pointer lines',
   about:
     'A random permutation p of ten symbols is shown. Each line writes p[x] (easy) or p[p[x]] (hard); which of the two is announced one line ' +
     'ahead and tends to stay. The network can look up once: its first layer sees everything, its second the last three tokens alone. A thought ' +
@@ -92,14 +91,7 @@ export const pointerLines: LineTask = {
   maxTokens: PROMPT + 4 * LINES.in,
   ranges: rangesOf(PROMPT, LINES, 2),
   model: {
-    hidden_size: 32,
-    intermediate_size: 64,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 2,
-    vocab_size: PAIR + SYMBOLS * SYMBOLS,
-    max_position_embeddings: 128,
-    rope_theta: 10000,
+    ...tinyModel(PAIR + SYMBOLS * SYMBOLS, 128),
     // The only look-up is at x's own place in the first layer: what it finds is for the second, which sees x, the mode and the decision (or, after
     // a thought, the mode, the decision and the thought) and no pair. The first layer has no positions, since a pair may stand anywhere.
     architectures: ['SmolLM3ForCausalLM'],
@@ -115,7 +107,7 @@ export const pointerLines: LineTask = {
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
       const program = sampleProgram(rng, 'in');
-      return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
+      return sometimesCommented(rng, program, COMMENTED, annotate);
     }),
 
   annotate,

@@ -2,7 +2,7 @@
 // holding it solves every line; nothing else can. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the task's number of lines.
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
+import { checkLines, letter, rangesOf, sometimesCommented, tinyModel } from './symbolLines.ts';
 
 const LINES = { in: 8, edge: 11, hard: 15 };
 const SYMBOLS = 6;
@@ -52,7 +52,6 @@ function annotate(rng: Rng, program: Program): (number[] | null)[] {
 
 export const recallLines: LineTask = {
   id: 'recall-lines',
-  title: 'Recall lines',
   about:
     'A key is shown once at the top. Each line writes either the next symbol or the key; which of the two is announced one line ahead. ' +
     'The network sees only its last few tokens and the latest thought, so the key is soon out of sight. Midtraining with RA3 first thinks ' +
@@ -67,23 +66,14 @@ export const recallLines: LineTask = {
   window: 5,
   maxTokens: PROMPT + 4 * LINES.in,
   ranges: rangesOf(PROMPT, LINES, 2),
-  model: {
-    hidden_size: 32,
-    intermediate_size: 64,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 2,
-    vocab_size: SYMBOLS + 5,
-    max_position_embeddings: 64,
-    rope_theta: 10000,
-  },
+  model: tinyModel(SYMBOLS + 5, 64),
 
   samplePrograms: (rng, count, range = 'in') => Array.from({ length: count }, () => sampleProgram(rng, range)),
 
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
       const program = sampleProgram(rng, 'in');
-      return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
+      return sometimesCommented(rng, program, COMMENTED, annotate);
     }),
 
   annotate,

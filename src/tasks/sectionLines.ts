@@ -3,7 +3,7 @@
 // thoughts have known beginnings and durations. Promises exact truth per line and an exact verifier.
 // Refuses traces and rollouts that do not have the program's number of lines.
 import type { Line, LineTask, LineTruth, Program, Range, Rng, Trace, Verdict } from './task.ts';
-import { checkLines, letter, rangesOf, traceOf } from './symbolLines.ts';
+import { checkLines, letter, rangesOf, sometimesCommented, tinyModel } from './symbolLines.ts';
 
 const LINES = { in: 10, edge: 14, hard: 20 };
 const SYMBOLS = 6;
@@ -72,7 +72,6 @@ function annotate(rng: Rng, program: Program): (number[] | null)[] {
 
 export const sectionLines: LineTask = {
   id: 'section-lines',
-  title: 'Section lines',
   about:
     'A program has sections, each with a key that is announced at its first line. The other lines write the next symbol or the key; which of the ' +
     'two is announced one line ahead. The network sees only its last three tokens and the latest thought, so the key is soon out of sight. Midtraining ' +
@@ -91,14 +90,7 @@ export const sectionLines: LineTask = {
   maxTokens: PROMPT + 4 * LINES.in,
   ranges: rangesOf(PROMPT, LINES, 2),
   model: {
-    hidden_size: 32,
-    intermediate_size: 64,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 2,
-    vocab_size: SECTION + SYMBOLS,
-    max_position_embeddings: 128,
-    rope_theta: 10000,
+    ...tinyModel(SECTION + SYMBOLS, 128),
     architectures: ['SmolLM3ForCausalLM'],
     model_type: 'smollm3',
     no_rope_layers: [1, 1],
@@ -112,7 +104,7 @@ export const sectionLines: LineTask = {
   samplePretraining: (rng, count) =>
     Array.from({ length: count }, (): Trace => {
       const program = sampleProgram(rng, 'in');
-      return rng.uniform() < COMMENTED ? { program, latents: annotate(rng, program) } : traceOf(program, () => null);
+      return sometimesCommented(rng, program, COMMENTED, annotate);
     }),
 
   annotate,

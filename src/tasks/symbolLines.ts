@@ -1,14 +1,19 @@
-// What the tasks over printed symbols share: the letters, traces with comments, the check of the number of lines.
-import type { Program, Range, Trace } from './task.ts';
+// What the built-in tasks share: the letters, documents with comments, sizes of programs and of the model, the check of the number of lines.
+import type { Program, Range, Rng, TinyModelShape, Trace } from './task.ts';
 
 /** a, b, c and so on for the symbols; `?` and the id for anything else, so that a broken rollout can still be printed. */
 export function letter(id: number, symbols: number): string {
   return id >= 0 && id < symbols ? String.fromCharCode(97 + id) : `?${id}`;
 }
 
-/** The program with the comment that `comment(t)` gives before line t. */
-export function traceOf(program: Program, comment: (t: number) => number[] | null): Trace {
-  return { program, latents: program.lines.map((_, t) => comment(t)) };
+/** The program with an annotator's comments in a fraction of cases, else with none: a document of a pre-training corpus. */
+export function sometimesCommented(
+  rng: Rng,
+  program: Program,
+  fraction: number,
+  annotate: (rng: Rng, program: Program) => Trace['latents'],
+): Trace {
+  return { program, latents: rng.uniform() < fraction ? annotate(rng, program) : program.lines.map(() => null) };
 }
 
 export function checkLines(task: string, found: number, wanted: number): void {
@@ -23,4 +28,18 @@ export function rangesOf(
 ): Record<Range, { lines: number; maxTokens: number }> {
   const of = (range: Range) => ({ lines: lines[range], maxTokens: prompt + (2 + ownTokens) * lines[range] });
   return { in: of('in'), edge: of('edge'), hard: of('hard') };
+}
+
+/** The small model that all of them have: two layers of width 32. */
+export function tinyModel(vocabulary: number, positions: number): TinyModelShape {
+  return {
+    hidden_size: 32,
+    intermediate_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 2,
+    vocab_size: vocabulary,
+    max_position_embeddings: positions,
+    rope_theta: 10000,
+  };
 }

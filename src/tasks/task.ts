@@ -95,7 +95,6 @@ export interface TinyModelShape {
 /** A built-in task: a generator of programs with ground truth and an exact verifier. */
 export interface LineTask {
   id: BuiltinKind;
-  title: string;
   /** One paragraph for the page: what it is and what one will see. */
   about: string;
   /** tokens[i] is the printed form of id i; length = vocabulary size. */
