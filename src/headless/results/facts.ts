@@ -43,10 +43,7 @@ export function factsTable({ study, variants }: StudyLogs): string {
       `${days.length > 1 ? `${days[0]} to ${days.at(-1)}` : days[0]}, ${distinct((log) => log.start.version).join(', ') || version}`,
     ],
     ['task', `${recipe.task.kind}${'window' in recipe.task ? `, window ${recipe.task.window}` : ''}`],
-    [
-      'model',
-      `${parameters.toLocaleString('en-US')} parameters; each seed’s own base: ${recipe.base.steps} steps × ${recipe.base.batch}, lr ${recipe.base.lr}`,
-    ],
+    ['model', `${parameters.toLocaleString('en-US')} parameters; ${baseFacts(recipe)}`],
     ['RA3', ra3Facts(ra3)],
     ['NTP', `${recipe.ntp.steps} steps × ${recipe.ntp.batch}, lr ${recipe.ntp.lr}`],
     ['RLVR', rlvrFacts(recipe.rlvr)],
@@ -74,4 +71,10 @@ function ra3Facts(ra3: Recipe['ra3']): string {
 function rlvrFacts({ preset, range, steps, prompts, group, lr }: Recipe['rlvr']): string {
   if (steps === 0) return 'none';
   return `${PRESET_NAME[preset]}: ${steps} steps of ${prompts} prompts × ${group} rollouts, lr ${lr}, range ${range}`;
+}
+
+function baseFacts({ model, base }: Recipe): string {
+  return model === 'fresh'
+    ? `each seed’s own base: ${base.steps} steps × ${base.batch}, lr ${base.lr}`
+    : 'the shipped base, the same for every seed';
 }

@@ -1,5 +1,6 @@
-// A study is data: a file of recipes/ that says what is run (a recipe, its variants, seeds) and what is expected of it (bars). Every run of a study
-// trains its own base from its seed. Refuses unknown keys, settings that no recipe has, bars that no run could have, all with the file's name.
+// A study is data: a file of recipes/ that says what is run (a recipe, its variants, seeds) and what is expected of it (bars). A run trains
+// its own base from its seed unless the study says otherwise. Refuses unknown keys, settings that no recipe has, bars that no run could have, all with
+// the file's name.
 import * as v from 'valibot';
 import { presetRecipe } from '../../run/presets.ts';
 import { type BuiltinKind, BUILTIN_KINDS, parseRecipe, type Recipe } from '../../run/recipe.ts';
@@ -32,6 +33,8 @@ const StudySchema = v.strictObject({
   title: words(80),
   about: words(2000),
   seeds: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))), v.minLength(1), v.maxLength(100)),
+  /** fresh: every run trains its own base from its seed. embedded: all start from the shipped one, so that seeds tell of all that comes after it. */
+  model: v.optional(v.picklist(['fresh', 'embedded']), 'fresh'),
   /** A whole recipe, or {"preset": "recall-lines/full", "set": {...}}. Name, seed and model are the study's to say. */
   recipe: v.record(v.string(), v.unknown()),
   vary: v.optional(v.pipe(v.array(v.strictObject({ label: words(60), set: settings })), v.minLength(1), v.maxLength(50))),
@@ -99,13 +102,13 @@ export function parseStudy(name: string, where: string, text: string): Study {
 function buildStudy(name: string, given: unknown): Study {
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))
     throw new Error('a study’s file is named in lower case with hyphens, such as recall-lines.json.');
-  const { title, about, seeds, recipe, vary, expect } = read(StudySchema, given, 'study');
+  const { title, about, seeds, model, recipe, vary, expect } = read(StudySchema, given, 'study');
   if (new Set(seeds).size < seeds.length) throw new Error('seeds: one of them is there twice.');
   const base = 'preset' in recipe ? fromPreset(read(PresetSchema, recipe, 'recipe')) : structuredClone(recipe);
   const variants = (vary ?? [{ label: '', set: {} }]).map(({ label, set }): Variant => {
     const name = label ? `${title}, ${label}` : title;
     try {
-      const changed = { ...withSettings(base, set), name: name.slice(0, 120), seed: seeds[0], model: 'fresh' };
+      const changed = { ...withSettings(base, set), name: name.slice(0, 120), seed: seeds[0], model };
       return { label, folder: slug(label) || 'all', set, recipe: parseRecipe(changed) };
     } catch (e) {
       throw new Error(label ? `variant "${label}": ${(e as Error).message}` : (e as Error).message);

@@ -34,6 +34,11 @@ describe('a study', () => {
     expect(variants.map(({ label, folder, recipe }) => [label, folder, recipe.ra3.c])).toEqual([['', 'all', 0.3]]);
   });
 
+  it('may start from the shipped base', () => {
+    expect(parse({ model: 'embedded' }).variants[0]!.recipe.model).toBe('embedded');
+    expect(() => parse({ model: 'dropped' })).toThrow('recipes/a-study.json: model');
+  });
+
   it('may give a whole recipe', () => {
     const { recipe } = parse({}).variants[0]!;
     expect(parse({ recipe, vary: undefined, expect: [] }).variants[0]!.recipe).toEqual({ ...recipe, name: 'A study' });
