@@ -26,6 +26,7 @@ export interface Actions {
 
 export function createActions(lab: Lab): Actions {
   const busy = (s: LabState) => s.activity !== 'idle';
+  const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId;
   return {
     run: {
       id: 'run',
@@ -82,8 +83,12 @@ export function createActions(lab: Lab): Actions {
       label: () => 'Download bundle',
       key: 'b',
       about: 'Save the whole run as one zip',
-      enabled: (s) => s.shown === 'run' && (s.activity === 'idle' || s.activity === 'paused'),
-      why: (s) => (s.shown === 'run' ? (s.activity === 'running' ? 'Pause the run or let it end first' : '') : 'Run something first'),
+      enabled: (s) => hasRun(s) && (s.activity === 'idle' || s.activity === 'paused'),
+      why: (s) => {
+        if (s.shown !== 'run') return 'Run something first';
+        if (!hasRun(s)) return 'Only the last run of this page is whole in memory; its log can be saved under “What ran?”';
+        return s.activity === 'running' ? 'Pause the run or let it end first' : '';
+      },
       perform: () => void lab.downloadBundle(),
     },
     play: {

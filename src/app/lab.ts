@@ -10,13 +10,14 @@ import { type FieldMapping, guessMapping, missingForRecipe, type Recognised, rec
 import { Playback } from './playback.ts';
 import { type PresetChoice, recipeOf } from './presets.ts';
 import { type Draft, draftOf, draftOfText, withField } from './recipeDraft.ts';
-import { type AdapterReport, type Arm, type Notice, type RunEvent, RunLog, toJsonLines, WHOLE } from './runLog.ts';
+import { type AdapterReport, type Arm, type Notice, type Recipe, type RunEvent, RunLog, toJsonLines, WHOLE } from './runLog.ts';
 import { openRunLink, writeRunLink } from './runLink.ts';
+import { changesEntry, newRunId, type RunEntry, type RunOrigin, type RunStatus, scoresOf, statusOf, withChange, withRun } from './runs.ts';
 
 export type { GenerateOptions };
 
-/** What the panels show: nothing yet, the recorded run, a link's curves, or a run of this page. */
-export type Shown = 'nothing' | 'demo' | 'link' | 'run';
+/** What the panels show: nothing yet, or a listed run of this origin. */
+export type Shown = 'nothing' | RunOrigin;
 export type Activity = 'idle' | 'running' | 'pausing' | 'paused' | 'stopping';
 
 export interface Trial {
@@ -29,7 +30,15 @@ export interface Trial {
 
 export interface LabState {
   adapter: { kind: 'checking' } | { kind: 'ok'; report: AdapterReport } | { kind: 'none'; reason: string };
+  /** Of the run of this page that goes on, whichever run is shown. */
   activity: Activity;
+  /** Newest first. */
+  runs: RunEntry[];
+  shownId: string | null;
+  /** Runs that are drawn over the shown one. */
+  compared: string[];
+  /** The run that the worker has: the one that goes on, or the last that did. Its models can be saved and tried. */
+  workerRunId: string | null;
   shown: Shown;
   /** Grows when the log has more to show; at most ten times a second. */
   logVersion: number;
@@ -57,6 +66,16 @@ export interface Lab {
   store: StoreApi<LabState>;
   /** The log that the panels show now; replaced, not emptied, when another is shown. */
   log(): RunLog;
+  /** A listed run's log where it is in memory. */
+  logOf(id: string): RunLog | null;
+  /** The same, read from where it is kept. Throws, saying why, for a run that is not listed. */
+  loadRun(id: string): Promise<RunLog>;
+  /** Lists what was opened and shows it. Returns the run's id. */
+  addRun(origin: RunOrigin, recipe: Recipe, events: readonly RunEvent[]): string;
+  showRun(id: string): Promise<void>;
+  toggleCompared(id: string): Promise<void>;
+  renameRun(id: string, name: string): void;
+  deleteRun(id: string): void;
   open(hash: string): Promise<void>;
   run(): Promise<void>;
   pauseOrResume(): Promise<void>;
@@ -87,6 +106,10 @@ export function createLab(connect: () => LabConnection): Lab {
   const store = createStore<LabState>(() => ({
     adapter: { kind: 'checking' },
     activity: 'idle',
+    runs: [],
+    shownId: null,
+    compared: [],
+    workerRunId: null,
     shown: 'nothing',
     logVersion: 0,
     cut: WHOLE,
@@ -103,6 +126,7 @@ export function createLab(connect: () => LabConnection): Lab {
   }));
   const { getState: get, setState: set } = store;
 
+  const logs = new Map<string, RunLog>();
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
@@ -138,15 +162,53 @@ export function createLab(connect: () => LabConnection): Lab {
     return opened.api;
   }
 
-  function show(shown: Shown, events: readonly RunEvent[]): void {
+  function add(origin: RunOrigin, recipe: Recipe, events: readonly RunEvent[]): string {
+    const made = new RunLog();
+    made.append(events);
+    const now = new Date();
+    const id = origin === 'demo' ? 'demo' : newRunId(now);
+    logs.set(id, made);
+    const startedAt = made.start?.startedAt ?? now.toISOString();
+    const status: RunStatus = origin === 'run' ? 'running' : statusOf(made, origin);
+    const entry = { id, name: recipe.name, origin, status, startedAt, recipe, scores: scoresOf(made.resultsBefore(WHOLE)) };
+    set((s) => ({ runs: withRun(s.runs, entry) }));
+    show(entry, made);
+    return id;
+  }
+
+  function show({ id, origin }: Pick<RunEntry, 'id' | 'origin'>, of: RunLog): void {
     playback?.stop();
-    log = new RunLog();
-    log.append(events);
+    log = of;
+    const { events } = of;
     playback =
-      shown === 'demo'
+      origin === 'demo'
         ? new Playback(events, (cut, playing) => set({ cut: playing ? cut : cut >= events.length ? WHOLE : cut, playing }))
         : null;
-    set((s) => ({ shown, cut: WHOLE, playing: false, logVersion: s.logVersion + 1 }));
+    set((s) => ({ shownId: id, shown: origin, cut: WHOLE, playing: false, logVersion: s.logVersion + 1 }));
+  }
+
+  function showNothing(): void {
+    playback?.stop();
+    playback = null;
+    log = new RunLog();
+    set((s) => ({ shownId: null, shown: 'nothing', cut: WHOLE, playing: false, logVersion: s.logVersion + 1 }));
+  }
+
+  function change(id: string, what: Parameters<typeof withChange>[2]): void {
+    set((s) => ({ runs: withChange(s.runs, id, what) }));
+  }
+
+  async function loadRun(id: string): Promise<RunLog> {
+    const kept = logs.get(id);
+    if (kept) return kept;
+    throw new Error(`There is no run ${id} on this page. Choose one of the list.`);
+  }
+
+  /** The page's own run now does `activity`, and its entry says so. */
+  function setActivity(activity: Activity): void {
+    set({ activity });
+    const { workerRunId } = get();
+    if (workerRunId && activity !== 'idle') change(workerRunId, { status: activity === 'paused' ? 'paused' : 'running' });
   }
 
   async function askAdapter(): Promise<void> {
@@ -160,14 +222,10 @@ export function createLab(connect: () => LabConnection): Lab {
 
   async function showFirst(hash: string): Promise<void> {
     if (hash.length > 1) {
-      if (get().activity !== 'idle') {
-        tell('warning', 'The link was not opened because a run is under way. Stop it first, or open the link in another tab.');
-        return;
-      }
       try {
         const { recipe, events } = await openRunLink(hash);
         set({ draft: draftOf(recipe) });
-        show('link', events);
+        add('link', recipe, events);
         return;
       } catch (error) {
         tell('warning', said(error));
@@ -177,7 +235,8 @@ export function createLab(connect: () => LabConnection): Lab {
     try {
       const events = await fetchRecordedRun('demo/log.jsonl.gz');
       if (get().shown !== 'nothing') return;
-      show('demo', events);
+      const recorded = events.find((event) => event.type === 'start');
+      add('demo', recorded?.recipe ?? recipeOf(basis), events);
     } catch (error) {
       tell('warning', said(error));
     }
@@ -185,10 +244,10 @@ export function createLab(connect: () => LabConnection): Lab {
 
   /** Runs one control call; a failure is told, not thrown. */
   async function control(during: Activity, call: (api: LabApi) => Promise<void>, after: Activity | null): Promise<void> {
-    set({ activity: during });
+    setActivity(during);
     try {
       await call(api());
-      if (after && get().activity === during) set({ activity: after });
+      if (after && get().activity === during) setActivity(after);
     } catch (error) {
       tell('error', said(error));
     }
@@ -197,6 +256,50 @@ export function createLab(connect: () => LabConnection): Lab {
   return {
     store,
     log: () => log,
+    logOf: (id) => logs.get(id) ?? null,
+    loadRun,
+    addRun: add,
+    showRun: async (id) => {
+      const entry = get().runs.find((run) => run.id === id);
+      try {
+        const loaded = await loadRun(id);
+        if (entry) show(entry, loaded);
+      } catch (error) {
+        tell('error', said(error));
+      }
+    },
+    toggleCompared: async (id) => {
+      if (get().compared.includes(id)) {
+        set((s) => ({ compared: s.compared.filter((other) => other !== id) }));
+        return;
+      }
+      try {
+        await loadRun(id);
+        set((s) => ({ compared: [...s.compared.filter((other) => other !== id), id] }));
+      } catch (error) {
+        tell('error', said(error));
+      }
+    },
+    renameRun: (id, name) => {
+      const given = name.trim().slice(0, 200);
+      if (given) change(id, { name: given });
+    },
+    deleteRun: (id) => {
+      const { runs, activity, workerRunId, shownId } = get();
+      if (activity !== 'idle' && id === workerRunId) {
+        tell('warning', 'This run goes on. Stop it before deleting it.');
+        return;
+      }
+      const name = runs.find((run) => run.id === id)?.name;
+      logs.delete(id);
+      const left = runs.filter((run) => run.id !== id);
+      set((s) => ({ runs: left, compared: s.compared.filter((other) => other !== id), said: `Run ${name ?? id} deleted` }));
+      if (workerRunId === id) set({ workerRunId: null });
+      if (shownId !== id) return;
+      const next = left.find((run) => logs.has(run.id));
+      if (next) show(next, logs.get(next.id)!);
+      else showNothing();
+    },
     open: async (hash) => {
       await Promise.all([askAdapter(), showFirst(hash)]);
     },
@@ -204,12 +307,14 @@ export function createLab(connect: () => LabConnection): Lab {
     run: async () => {
       const { draft, activity } = get();
       if (activity !== 'idle' || !draft.recipe) return;
-      show('run', []);
-      set({ activity: 'running', alerts: [], said: 'Run started' });
+      const id = add('run', draft.recipe, []);
       const mine = log;
+      set({ workerRunId: id, alerts: [], said: 'Run started' });
+      setActivity('running');
       try {
         await api().run(draft.recipe, (events) => {
           mine.append(events);
+          if (changesEntry(events)) change(id, { scores: scoresOf(mine.resultsBefore(WHOLE)) });
           for (const event of events) if (event.type === 'notice' && event.level === 'error') alert(event.message);
           bump();
         });
@@ -218,6 +323,7 @@ export function createLab(connect: () => LabConnection): Lab {
         mine.append([{ type: 'notice', level: 'error', message: said(error) }]);
         if (!(error instanceof WorkerGone)) tell('error', said(error));
       } finally {
+        change(id, { status: statusOf(mine, 'run') });
         set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
       }
     },
@@ -337,6 +443,16 @@ export function createLab(connect: () => LabConnection): Lab {
 function joined(earlier: Recognised | null, now: Recognised): Recognised {
   if (!earlier) return now;
   return { ...now, model: now.model ?? earlier.model, dataset: now.dataset ?? earlier.dataset };
+}
+
+/** Whether the run that goes on is the one that is shown. */
+export function isLive({ activity, shownId, workerRunId }: Pick<LabState, 'activity' | 'shownId' | 'workerRunId'>): boolean {
+  return activity !== 'idle' && shownId === workerRunId;
+}
+
+/** Whether the shown run's models are in the worker, and nothing runs. */
+export function hasModels({ activity, shownId, workerRunId }: Pick<LabState, 'activity' | 'shownId' | 'workerRunId'>): boolean {
+  return activity === 'idle' && shownId !== null && shownId === workerRunId;
 }
 
 function said(error: unknown): string {

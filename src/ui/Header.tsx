@@ -1,6 +1,7 @@
 // Name, adapter, the verbs, and how far the run is.
 import { actions } from '../app/theLab.ts';
 import { stageLabel, stageMark } from '../app/curves.ts';
+import { isLive } from '../app/lab.ts';
 import { keyOf, type StageProgress } from '../app/runLog.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { KeysDialog, openKeys } from './KeysDialog.tsx';
@@ -68,11 +69,12 @@ function Progress() {
   const { log, cut } = useLog();
   const shown = useLab((s) => s.shown);
   const activity = useLab((s) => s.activity);
+  const live = useLab(isLive);
   const stages = log.stagesAt(cut);
   const progress = log.progressBefore(cut);
-  if (shown !== 'run' && shown !== 'demo') return <div className="stages" />;
+  if (shown === 'nothing' || shown === 'link') return <div className="stages" />;
   // a stage that a stopped run left half done is not running any more
-  const over = shown === 'run' && activity === 'idle';
+  const over = shown !== 'demo' && !live;
   const current = stages.findLast((s) => s.state === 'running');
   return (
     <div className="stages">
@@ -80,9 +82,9 @@ function Progress() {
         {stages.map((stage) => (
           <StageCell key={keyOf(stage.ref)} stage={over && stage.state === 'running' ? { ...stage, state: 'waiting' } : stage} />
         ))}
-        {stages.length === 0 && activity !== 'idle' ? <li className="stage">Starting…</li> : null}
+        {stages.length === 0 && live ? <li className="stage">Starting…</li> : null}
       </ol>
-      {current && activity !== 'idle' ? (
+      {current && live ? (
         <p className="left">
           <span className="num">
             {current.done} of {current.total}

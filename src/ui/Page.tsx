@@ -12,6 +12,7 @@ import { Provenance } from './Provenance.tsx';
 import { RanPanel } from './RanPanel.tsx';
 import { RecipePanel } from './RecipePanel.tsx';
 import { RolloutsPanel } from './RolloutsPanel.tsx';
+import { RunsPanel } from './RunsPanel.tsx';
 import { TheoryPanel } from './TheoryPanel.tsx';
 import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
@@ -31,6 +32,7 @@ export function Page() {
             <DropZone />
           </Boundary>
           <RecipePanel />
+          <RunsPanel />
         </aside>
         <main className="outputs">
           <Boundary>

@@ -1,6 +1,7 @@
 // "Try the model": text from the dropped model or from an arm trained here, streamed; trained arms as downloads.
 import { type FormEvent, useState } from 'react';
 import { armLabel } from '../app/curves.ts';
+import { hasModels } from '../app/lab.ts';
 import type { Arm } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
 import { Panel } from './Panel.tsx';
@@ -28,7 +29,7 @@ function Trial() {
   const trial = useLab((s) => s.trial);
   const idle = useLab((s) => s.activity === 'idle');
   const trained =
-    useLab((s) => s.shown === 'run' && s.activity === 'idle') && log.end && log.end.status !== 'failed'
+    useLab(hasModels) && log.end && log.end.status !== 'failed'
       ? log.end.results.filter((r) => r.arm !== 'base' || r.phase === 'after').map((r) => r.arm)
       : [];
   const arms = [...new Set(trained)];

@@ -168,6 +168,44 @@ describe('the lab', () => {
     expect(worker.calls.slice(-2)).toEqual(['drop', 'run']);
   });
 
+  it('lists every run, and shows another while one goes on', async () => {
+    const { worker, lab, state } = await openedLab();
+    const run = lab.run();
+    const mine = state().shownId!;
+    worker.emit(notice);
+    await lab.showRun('demo');
+    expect(state()).toMatchObject({ shown: 'demo', shownId: 'demo', activity: 'running', workerRunId: mine });
+    worker.emit(notice, { type: 'end', summary: { status: 'finished', error: null, results: [], tokPerS: 1, timeMs: 1 } });
+    worker.finish();
+    await run;
+    expect(state().runs.map((r) => [r.id, r.status])).toEqual(expect.arrayContaining([[mine, 'finished']]));
+    expect(state().shown).toBe('demo');
+    expect((await lab.loadRun(mine)).length).toBe(3);
+    await lab.showRun(mine);
+    expect(lab.log()).toBe(lab.logOf(mine));
+  });
+
+  it('compares, renames and deletes runs, but deletes none that goes on', async () => {
+    const { worker, lab, state } = await openedLab();
+    const run = lab.run();
+    const mine = state().shownId!;
+    await lab.toggleCompared('demo');
+    expect(state().compared).toEqual(['demo']);
+    lab.renameRun(mine, '  mine ');
+    lab.renameRun(mine, ' ');
+    expect(state().runs.find((r) => r.id === mine)?.name).toBe('mine');
+    lab.deleteRun(mine);
+    expect(state().alerts.at(-1)).toMatch(/Stop it before/);
+    worker.finish();
+    await run;
+    lab.deleteRun(mine);
+    expect(state().runs.map((r) => r.id)).toEqual(['demo']);
+    expect(state()).toMatchObject({ shownId: 'demo', shown: 'demo', workerRunId: null });
+    lab.deleteRun('demo');
+    expect(state()).toMatchObject({ shownId: null, shown: 'nothing', compared: [], runs: [] });
+    await expect(lab.loadRun('demo')).rejects.toThrow(/no run demo/);
+  });
+
   it('keeps a model that was dropped before the dataset', async () => {
     const { lab, state, worker } = await openedLab();
     const model = { name: 'm', family: 'llama', parameters: 1, dtype: 'F32', context: 8, layers: 1, vocabulary: 2, hasTokenizer: true };
