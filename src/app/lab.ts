@@ -13,6 +13,7 @@ import { type Draft, draftOf, draftOfText, withField } from './recipeDraft.ts';
 import { type AdapterReport, type Arm, type Notice, type Recipe, type RunEvent, RunLog, toJsonLines, WHOLE } from './runLog.ts';
 import { openRunLink, writeRunLink } from './runLink.ts';
 import { changesEntry, newRunId, type RunEntry, type RunOrigin, type RunStatus, scoresOf, statusOf, withChange, withRun } from './runs.ts';
+import { joinHash, splitHash } from './viewState.ts';
 
 export type { GenerateOptions };
 
@@ -345,7 +346,7 @@ export function createLab(connect: () => LabConnection): Lab {
       if (!recipe) return;
       try {
         const hash = await writeRunLink(recipe, log);
-        history.replaceState(null, '', hash);
+        history.replaceState(null, '', joinHash(hash, splitHash(location.hash).view));
         const copied = await navigator.clipboard.writeText(location.href).then(
           () => true,
           () => false,

@@ -1,4 +1,4 @@
-// Run links: recipe, curves and results of a run in a URL hash of at most 8 KB: #v1.<base64url(crc32, deflate-raw(JSON))>.
+// Run links: recipe, curves and results of a run in a URL hash of at most 7 KB (8 with a view beside it): #v1.<base64url(crc32, deflate-raw(JSON))>.
 // The recipe is exact; curves are thinned and rounded until the whole fits. Opening a link only reads it: nothing starts.
 // Refuses (LinkError) damaged, foreign, newer and bloated links; what comes out is rebuilt field by field by a strict schema. All text in it
 // is untrusted: show it as text.
@@ -21,7 +21,8 @@ export interface LinkState {
   results: ArmResult[];
 }
 
-export const MAX_LINK_CHARACTERS = 8192;
+/** With the view that may stand beside a link (up to 1,024 characters) an address has at most 8 KB of hash. */
+export const MAX_LINK_CHARACTERS = 8192 - 1024;
 const MAX_OPENED_CHARACTERS = 65_536;
 const MAX_INFLATED_BYTES = 256 * 1024;
 const PREFIX = '#v1.';
@@ -84,7 +85,7 @@ export async function encodeLink({ recipe, curves, results }: LinkState): Promis
     const hash = await write(kept.map((curve) => packCurve(curve, FEWEST_POINTS, FEWEST_LEVELS)));
     if (hash.length <= MAX_LINK_CHARACTERS) return hash;
   }
-  throw new LinkError('The recipe alone is too long for a link of 8 KB. Shorten its name and field names, or share the bundle.');
+  throw new LinkError('The recipe alone is too long for a link. Shorten its name and field names, or share the bundle.');
 }
 
 /** @param hash with or without the leading #. */

@@ -8,6 +8,8 @@ import './styles/runs.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { lab } from '../app/theLab.ts';
+import { view } from '../app/theView.ts';
+import { splitHash } from '../app/viewState.ts';
 import { Page } from './Page.tsx';
 
 const root = document.getElementById('root');
@@ -17,5 +19,12 @@ createRoot(root).render(
     <Page />
   </StrictMode>,
 );
-void lab.open(location.hash);
-addEventListener('hashchange', () => void lab.open(location.hash));
+open();
+addEventListener('hashchange', open);
+
+/** What the address asks for: how to look, and what at. */
+function open(): void {
+  const problem = view.open(location.hash);
+  if (problem) lab.fail(problem);
+  void lab.open(`#${splitHash(location.hash).link}`);
+}
