@@ -5,31 +5,63 @@ import type { Recipe } from './runLog.ts';
 
 export type { Recognised };
 
-type CodeTask = Extract<Recipe['task'], { kind: 'code' }>;
+type DatasetTask = Extract<Recipe['task'], { maxTokens: number }>;
+type CodeTask = Extract<DatasetTask, { kind: 'code' }>;
+type Dropped = NonNullable<Recognised['dataset']>;
 
 /** Which fields of the dataset mean what, as guessed and then corrected by the user. */
 export interface FieldMapping {
-  /** code: prompt and solution; text: one field, next-token prediction alone. */
-  kind: 'code' | 'text';
+  /** suite: problems as they are published; mapped: problems whose fields are named here; code: prompt and solution; text: one field, next-token prediction alone. */
+  kind: 'suite' | 'mapped' | 'code' | 'text';
   prompt: string;
+  /** Of mapped problems: empty where there is none. */
   solution: string;
+  /** Of mapped problems alone: assert statements, Python that runs before them, the function's name; the last two may be empty. */
+  tests: string;
+  setup: string;
+  entryPoint: string;
   text: string;
+}
+
+export const MAPPING_LABEL: Record<FieldMapping['kind'], string> = {
+  suite: 'problems as published',
+  mapped: 'problems with tests',
+  code: 'prompts and solutions',
+  text: 'text',
+};
+
+/** The kinds that the rows of a dataset can be read as. */
+export function mappingKinds({ problems, fields }: Dropped): FieldMapping['kind'][] {
+  if (fields.length === 0) return ['text'];
+  return problems && problems.shape !== 'mapped' ? ['suite', 'mapped', 'code', 'text'] : ['mapped', 'code', 'text'];
 }
 
 export function guessMapping({ dataset }: Recognised): FieldMapping | null {
   if (!dataset) return null;
-  const [first = '', second = first] = dataset.fields;
-  const text = dataset.fields.find((f) => f === 'text' || f === 'content') ?? first;
-  if (dataset.mapping) return { kind: 'code', ...dataset.mapping, text };
-  return { kind: 'text', prompt: first, solution: second, text };
+  const { fields, problems } = dataset;
+  const [first = '', second = first] = fields;
+  const text = dataset.kind === 'text' ? 'text' : (fields.find((f) => f === 'text' || f === 'content') ?? first);
+  const named = problems?.mapping;
+  const { prompt, solution } = dataset.mapping ?? { prompt: first, solution: second };
+  return {
+    kind: problems && problems.rows > 0 ? (named ? 'mapped' : 'suite') : dataset.mapping ? 'code' : 'text',
+    prompt: named?.prompt ?? prompt,
+    solution: named ? (named.solution ?? '') : solution,
+    tests: named?.tests ?? fields.find((f) => /test|assert/i.test(f)) ?? '',
+    setup: named?.setup ?? '',
+    entryPoint: named?.entryPoint ?? '',
+    text,
+  };
 }
 
 /** Why the drop cannot be used in a recipe yet, or null when it can. */
-export function missingForRecipe({ model, dataset }: Recognised): string | null {
+export function missingForRecipe({ model, dataset }: Recognised, mapping: FieldMapping | null = null): string | null {
   if (!model && !dataset) return 'Drop a model folder and a dataset to use them.';
   if (!model) return 'Drop a model folder too: the embedded model reads only its own small vocabulary.';
   if (!dataset) return 'Drop a dataset too: JSONL with a prompt and a solution per row, or text.';
   if (!model.hasTokenizer) return 'Drop the model folder with its tokenizer.json: without it the dataset cannot be read as tokens.';
+  if (mapping?.kind === 'mapped' && mapping.tests === '')
+    return 'Choose the field of its tests, or read the rows as prompts and solutions.';
   return null;
 }
 
@@ -55,24 +87,37 @@ function tokensFor(preview: readonly Record<string, string>[], mapping: FieldMap
 /** Suites whose authors split them into training and test problems. */
 const SPLIT = ['mbpp', 'mbpp-sanitized', 'mbpp-plus'];
 
-/** Rows with tests, read as the problems that they are; null where there are none. */
-function judgedTask(problems: NonNullable<Recognised['dataset']>['problems'], maxTokens: number): Partial<CodeTask> | null {
-  if (!problems || problems.rows === 0) return null;
-  const { shape, mapping } = problems;
+/** What a code task says of the tests of its rows. */
+function judgedTask(dataset: Dropped, mapping: FieldMapping): Pick<CodeTask, 'suite' | 'split' | 'verify'> & Partial<CodeTask> {
+  const shape = dataset.problems?.shape;
+  if (mapping.kind === 'suite' && shape)
+    return {
+      suite: shape,
+      split: SPLIT.includes(shape) ? 'dataset' : 'rows',
+      verify: true,
+      testsField: '',
+      setupField: '',
+      entryPointField: '',
+    };
+  if (mapping.kind !== 'mapped') return { suite: 'fields', split: 'rows', verify: false };
+  const { tests, setup, entryPoint } = mapping;
+  return { suite: 'mapped', testsField: tests, setupField: setup, entryPointField: entryPoint, split: 'rows', verify: true };
+}
+
+/** How the rows would be read with this mapping: a recipe's task, and what a preview is of. */
+export function taskOfMapping(dataset: Dropped, mapping: FieldMapping, maxTokens: number): DatasetTask {
+  const rows = { maxTokens, heldOut: 0.1, maxRows: Math.max(1, Math.min(2000, dataset.rows)) };
+  if (mapping.kind === 'text') return { kind: 'text', field: mapping.text, ...rows };
+  const maxNewTokens = Math.max(1, Math.min(CODE_DEFAULTS.maxNewTokens, maxTokens >> 1));
+  const judged = judgedTask(dataset, mapping);
   return {
-    suite: shape,
-    ...(mapping
-      ? {
-          promptField: mapping.prompt,
-          solutionField: mapping.solution ?? '',
-          testsField: mapping.tests,
-          setupField: mapping.setup ?? '',
-          entryPointField: mapping.entryPoint ?? '',
-        }
-      : {}),
-    split: SPLIT.includes(shape) ? 'dataset' : 'rows',
-    verify: true,
-    maxNewTokens: Math.max(1, Math.min(128, maxTokens >> 1)),
+    kind: 'code',
+    ...CODE_DEFAULTS,
+    promptField: mapping.prompt,
+    solutionField: mapping.solution,
+    ...rows,
+    ...judged,
+    ...(judged.verify ? { maxNewTokens } : {}),
   };
 }
 
@@ -84,18 +129,16 @@ function judgedTask(problems: NonNullable<Recognised['dataset']>['problems'], ma
 export function recipeForDrop({ model, dataset }: Recognised, mapping: FieldMapping, start: Recipe): Recipe {
   if (!model || !dataset) throw new Error('A recipe for a drop needs a model and a dataset.');
   const maxTokens = Math.max(1, Math.min(tokensFor(dataset.preview, mapping), model.context));
-  const rows = { maxTokens, heldOut: 0.1, maxRows: Math.max(1, Math.min(2000, dataset.rows)) };
   const { lr, batch } = trainingOf(model.parameters);
   const supervised = { steps: 60, batch, lr, weightDecay: 0.01 };
-  const code = mapping.kind === 'code';
-  const judged = code ? judgedTask(dataset.problems, maxTokens) : null;
+  const task = taskOfMapping(dataset, mapping, maxTokens);
+  const code = task.kind === 'code';
+  const judged = code && task.verify;
   return {
     ...start,
     name: `${model.name} on ${dataset.name}`.slice(0, 120),
     model: 'dropped',
-    task: code
-      ? { kind: 'code', ...CODE_DEFAULTS, promptField: mapping.prompt, solutionField: mapping.solution, ...rows, ...judged }
-      : { kind: 'text', field: mapping.text, ...rows },
+    task,
     arms: code ? ['base', 'ntp', 'ra3'] : ['base', 'ntp'],
     ra3: {
       ...start.ra3,

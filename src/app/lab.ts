@@ -77,6 +77,8 @@ export interface Lab {
   toggleCompared(id: string): Promise<void>;
   renameRun(id: string, name: string): void;
   deleteRun(id: string): void;
+  /** The worker's calls, for what the lab itself keeps no state of. */
+  worker(): LabApi;
   open(hash: string): Promise<void>;
   run(): Promise<void>;
   pauseOrResume(): Promise<void>;
@@ -87,6 +89,8 @@ export interface Lab {
   downloadLog(): void;
   downloadModel(arm: Arm): Promise<void>;
   drop(files: { path: string; file: File }[]): Promise<void>;
+  /** Takes a recognised part back. */
+  forget(part: 'model' | 'dataset' | 'recipe'): Promise<void>;
   setMapping(mapping: FieldMapping): void;
   useDrop(): void;
   useDroppedRecipe(): void;
@@ -131,7 +135,8 @@ export function createLab(connect: () => LabConnection): Lab {
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
-  const drops: { path: string; file: File }[][] = [];
+  /** What was given to the worker, in order: a new one is given it again. */
+  const given: ((api: LabApi) => Promise<unknown>)[] = [];
   let bumpTimer: ReturnType<typeof setTimeout> | null = null;
 
   function bump(): void {
@@ -159,7 +164,7 @@ export function createLab(connect: () => LabConnection): Lab {
       if (connection === opened) connection = null;
       tell('error', error.message);
     });
-    for (const files of drops) opened.api.drop(files).catch((error: unknown) => tell('error', said(error)));
+    for (const give of given) give(opened.api).catch((error: unknown) => tell('error', said(error)));
     return opened.api;
   }
 
@@ -301,6 +306,7 @@ export function createLab(connect: () => LabConnection): Lab {
       if (next) show(next, logs.get(next.id)!);
       else showNothing();
     },
+    worker: api,
     open: async (hash) => {
       await Promise.all([askAdapter(), showFirst(hash)]);
     },
@@ -381,18 +387,35 @@ export function createLab(connect: () => LabConnection): Lab {
       set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
       try {
         const recognised = joined(get().recognised, await api().drop(files));
-        drops.push(files);
-        set({ recognised, mapping: guessMapping(recognised), said: 'Files read' });
+        given.push((a) => a.drop(files));
+        // a mapping that was corrected stays while its dataset does
+        const mapping = recognised.dataset === get().recognised?.dataset ? get().mapping : guessMapping(recognised);
+        set({ recognised, mapping, said: 'Files read' });
       } catch (error) {
         tell('error', said(error));
       } finally {
         set({ dropping: false });
       }
     },
+    forget: async (part) => {
+      const { recognised } = get();
+      if (!recognised) return;
+      try {
+        if (part !== 'recipe') {
+          await api().forget(part);
+          given.push((a) => a.forget(part));
+        }
+        const left = { ...recognised, [part]: null, problems: [] };
+        const isEmpty = !left.model && !left.dataset && !left.recipe;
+        set((s) => ({ recognised: isEmpty ? null : left, mapping: left.dataset ? s.mapping : null, said: `The ${part} was taken back` }));
+      } catch (error) {
+        tell('error', said(error));
+      }
+    },
     setMapping: (mapping) => set({ mapping }),
     useDrop: () => {
       const { recognised, mapping } = get();
-      if (!recognised || !mapping || missingForRecipe(recognised)) return;
+      if (!recognised || !mapping || missingForRecipe(recognised, mapping)) return;
       set({ draft: draftOf(recipeForDrop(recognised, mapping, recipeOf(basis))), said: 'The recipe now uses what was dropped' });
     },
     useDroppedRecipe: () => {
@@ -443,7 +466,7 @@ export function createLab(connect: () => LabConnection): Lab {
 /** A model or a dataset that was recognised earlier stays until another replaces it; problems are those of the last drop. */
 function joined(earlier: Recognised | null, now: Recognised): Recognised {
   if (!earlier) return now;
-  return { ...now, model: now.model ?? earlier.model, dataset: now.dataset ?? earlier.dataset };
+  return { ...now, model: now.model ?? earlier.model, dataset: now.dataset ?? earlier.dataset, recipe: now.recipe ?? earlier.recipe };
 }
 
 /** Whether the run that goes on is the one that is shown. */

@@ -44,6 +44,7 @@ export interface Recognition {
 }
 
 const MAX_SMALL_FILE = 64_000_000;
+const SHOWN_BAD_ROWS = 5;
 const KEPT_AS_IS = [
   'generation_config.json',
   'special_tokens_map.json',
@@ -290,6 +291,7 @@ function describeDataset(dataset: DroppedDataset): NonNullable<RecognisedFiles['
     kind: dataset.kind,
     rows: dataset.rows.length,
     badRows: dataset.badRows.length,
+    badLines: dataset.badRows.slice(0, SHOWN_BAD_ROWS),
     fields: listFields(dataset.rows),
     mapping: guessMapping(dataset.rows),
     problems: recogniseProblems(dataset.rows),

@@ -53,6 +53,8 @@ export interface RecognisedFiles {
     kind: 'jsonl' | 'text';
     rows: number;
     badRows: number;
+    /** The first of them, with what is wrong. */
+    badLines: { line: number; message: string }[];
     fields: string[];
     /** Guessed mapping for code rows; null where nothing fits. */
     mapping: { prompt: string; solution: string } | null;
@@ -63,4 +65,25 @@ export interface RecognisedFiles {
   };
   /** Every file that was not understood or refused, with the reason and what to do. */
   problems: { file: string; message: string }[];
+}
+
+/** A row as a task would use it. */
+export interface PreviewRow {
+  /** From 1. */
+  row: number;
+  prompt: string;
+  /** Of the expert solution, without the comments that have lines of their own. */
+  lines: string[];
+  moreLines: number;
+  comments: number;
+  tests: string[];
+  moreTests: number;
+  /** Why it is left out. */
+  problem: string | null;
+}
+
+export interface DatasetPreview {
+  rows: PreviewRow[];
+  /** How many of all rows are empty; null where only reading them as problems would tell. */
+  unusable: number | null;
 }

@@ -117,7 +117,7 @@ function decodeHeader(bytes: Uint8Array, file: string): string {
 }
 
 /** `bytes` must be a fresh array: F32 is viewed, not copied. */
-function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Float32Array<ArrayBuffer> {
+export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Float32Array<ArrayBuffer> {
   if (dtype === 'F32') return new Float32Array(bytes.buffer);
   const halves = new Uint16Array(bytes.buffer);
   const bits = new Uint32Array(bytes.length / DTYPE_BYTES[dtype]);

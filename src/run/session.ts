@@ -1,5 +1,6 @@
 // What the page's worker and the command line share: a model and a dataset that were given, one run at a time, and what comes out of it: the
 // log, the arms as Hugging Face folders, the bundle. Refuses a second run while one goes on.
+import type { WeightSource } from '../formats/architecture.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
@@ -80,6 +81,9 @@ export class Session {
   give(parts: { model?: DroppedModel | null; dataset?: Dataset | null }): void {
     if (parts.model) this.model = parts.model;
     if (parts.dataset) this.dataset = parts.dataset;
+  }
+  forget(part: 'model' | 'dataset'): void {
+    this[part] = null;
   }
   get dropped(): DroppedModel | null {
     return this.model;
@@ -175,6 +179,13 @@ export class Session {
   trained(arm: Arm): DroppedModel {
     const { tensors, from } = this.trainedTensors(arm);
     return { ...from, name: arm, weights: heldWeights(tensors) };
+  }
+
+  /** A trained arm's weights and those that it was trained from: the model that was given, or the base that the run trained itself. */
+  comparison(arm: Arm): [now: WeightSource, before: WeightSource] {
+    const { tensors, from } = this.trainedTensors(arm);
+    const base = from.weights.tensors.size > 0 ? from.weights : heldWeights(this.arms.get('base') ?? []);
+    return [heldWeights(tensors), base];
   }
 
   private trainedTensors(arm: Arm): { tensors: NamedTensor[]; from: DroppedModel } {

@@ -1,8 +1,10 @@
 // Where a model or a dataset comes in: by dropping anywhere on the page, or by a picker. Shows what was recognised before anything runs.
 // All text from files is shown as text nodes.
 import { useEffect, useRef, useState } from 'react';
-import { type FieldMapping, missingForRecipe, type Recognised } from '../app/droppedTask.ts';
-import { lab } from '../app/theLab.ts';
+import { useStore } from 'zustand';
+import { type FieldMapping, MAPPING_LABEL, mappingKinds, missingForRecipe, type Recognised } from '../app/droppedTask.ts';
+import { dropPreview, lab } from '../app/theLab.ts';
+import type { PreviewRow } from '../formats/recognised.ts';
 import { filesOfDrop, filesOfPicker } from './droppedFiles.ts';
 import { count } from './numbers.ts';
 import { useLab } from './useLab.ts';
@@ -45,7 +47,17 @@ export function DropZone() {
         onChange={(e) => picked(e.target.files)}
       />
       {recognised ? <RecognisedFiles recognised={recognised} /> : null}
-      {over ? <div className="drop-overlay">Drop to read it. Nothing runs yet.</div> : null}
+      {over ? (
+        <div className="drop-overlay">
+          <div>
+            <p>Drop a model or a dataset</p>
+            <p className="detail">
+              A model folder, a GGUF file, JSONL, JSON or text, a recipe, or a bundle of an earlier run. It is read in this tab and named;
+              nothing runs and nothing is sent.
+            </p>
+          </div>
+        </div>
+      ) : null}
     </section>
   );
 }
@@ -89,14 +101,14 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
   const { model, dataset, recipe, problems } = recognised;
   const mapping = useLab((s) => s.mapping);
   const idle = useLab((s) => s.activity === 'idle');
-  const missing = missingForRecipe(recognised);
+  const missing = missingForRecipe(recognised, mapping);
   return (
     <div className="recognised">
       {model ? (
         <dl>
           <dt>Model</dt>
           <dd>
-            <strong>{model.name}</strong>
+            <Named name={model.name} part="model" />
             <span className="detail">
               {model.family}, {count(model.parameters)} parameters, {model.layers} layers, context {count(model.context)}, vocabulary{' '}
               {count(model.vocabulary)}, {model.dtype}, {model.hasTokenizer ? 'with tokenizer' : 'no tokenizer'}
@@ -108,17 +120,19 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
         <dl>
           <dt>Dataset</dt>
           <dd>
-            <strong>{dataset.name}</strong>
+            <Named name={dataset.name} part="dataset" />
             <span className="detail">
-              {count(dataset.rows)} rows{dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}; fields{' '}
-              {dataset.fields.join(', ') || 'none'}
+              {dataset.kind === 'text' ? 'plain text' : `${count(dataset.rows)} rows`}
+              {dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}
+              {dataset.kind === 'text' ? '' : `; fields ${dataset.fields.join(', ') || 'none'}`}
             </span>
+            {dataset.badLines.length > 0 ? <BadLines dataset={dataset} /> : null}
             {dataset.problems ? (
               <span className="detail">
                 {dataset.problems.name}: {count(dataset.problems.rows)} problems with {count(dataset.problems.tests)} tests
               </span>
             ) : null}
-            {mapping && dataset.fields.length > 0 ? <Mapping dataset={dataset} mapping={mapping} /> : null}
+            {mapping ? <Mapping dataset={dataset} mapping={mapping} /> : null}
           </dd>
         </dl>
       ) : null}
@@ -126,7 +140,7 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
         <dl>
           <dt>Recipe</dt>
           <dd>
-            <strong>{recipe.name}</strong>
+            <Named name={recipe.name || 'without a name'} part="recipe" />
             <button type="button" disabled={!idle} onClick={lab.useDroppedRecipe}>
               Use this recipe
             </button>
@@ -134,13 +148,16 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
         </dl>
       ) : null}
       {problems.length > 0 ? (
-        <ul className="problems" aria-label="Problems">
-          {problems.map((p) => (
-            <li key={`${p.file} ${p.message}`}>
-              <strong>{p.file}</strong> {p.message}
-            </li>
-          ))}
-        </ul>
+        <div className="problems">
+          <p>{problems.length === 1 ? 'One file was left out' : `${problems.length} files were left out`}</p>
+          <ul aria-label="Problems">
+            {problems.map((p) => (
+              <li key={`${p.file} ${p.message}`}>
+                <strong>{p.file}</strong> {p.message}
+              </li>
+            ))}
+          </ul>
+        </div>
       ) : null}
       {model || dataset ? (
         <div className="use-drop">
@@ -154,30 +171,132 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
   );
 }
 
-function Mapping({ dataset, mapping }: { dataset: NonNullable<Recognised['dataset']>; mapping: FieldMapping }) {
+function Named({ name, part }: { name: string; part: 'model' | 'dataset' | 'recipe' }) {
+  const idle = useLab((s) => s.activity === 'idle');
+  return (
+    <span className="recognised-name">
+      <strong>{name}</strong>
+      <button
+        type="button"
+        className="link"
+        aria-label={`Remove the ${part}`}
+        disabled={!idle}
+        title={idle ? `Take the ${part} back` : 'A run is under way'}
+        onClick={() => void lab.forget(part)}
+      >
+        Remove
+      </button>
+    </span>
+  );
+}
+
+function BadLines({ dataset }: { dataset: Dataset }) {
+  return (
+    <ul className="problems" aria-label="Unreadable rows">
+      {dataset.badLines.map(({ line, message }) => (
+        <li key={line}>
+          line {line}: {message}
+        </li>
+      ))}
+      {dataset.badRows > dataset.badLines.length ? (
+        <li>and {count(dataset.badRows - dataset.badLines.length)} more, all left out</li>
+      ) : null}
+    </ul>
+  );
+}
+
+type Dataset = NonNullable<Recognised['dataset']>;
+
+function Mapping({ dataset, mapping }: { dataset: Dataset; mapping: FieldMapping }) {
   const set = (change: Partial<FieldMapping>) => lab.setMapping({ ...mapping, ...change });
-  const row = dataset.preview[0];
+  const { kind } = mapping;
+  const { fields } = dataset;
+  const field = (label: string, key: 'prompt' | 'solution' | 'tests' | 'setup' | 'entryPoint' | 'text', mayLack = false) => (
+    <Choice
+      label={label}
+      value={mapping[key]}
+      options={(mayLack ? ['', ...fields] : fields).map((name) => [name, name === '' ? 'none' : name])}
+      onChange={(name) => set({ [key]: name })}
+    />
+  );
   return (
     <div className="mapping">
       <Choice
         label="Rows are"
-        value={mapping.kind}
-        options={['code', 'text']}
-        onChange={(kind) => set({ kind: kind === 'code' ? 'code' : 'text' })}
+        value={kind}
+        options={mappingKinds(dataset).map((each) => [each, each === 'suite' ? `${dataset.problems?.name} problems` : MAPPING_LABEL[each]])}
+        onChange={(chosen) => set({ kind: chosen as FieldMapping['kind'] })}
       />
-      {mapping.kind === 'code' ? (
+      {kind === 'text' && fields.length > 0 ? field('Text', 'text') : null}
+      {kind === 'code' || kind === 'mapped' ? field('Prompt', 'prompt') : null}
+      {kind === 'code' || kind === 'mapped' ? field('Expert solution', 'solution', kind === 'mapped') : null}
+      {kind === 'mapped' ? (
         <>
-          <Choice label="Prompt" value={mapping.prompt} options={dataset.fields} onChange={(prompt) => set({ prompt })} />
-          <Choice label="Solution" value={mapping.solution} options={dataset.fields} onChange={(solution) => set({ solution })} />
-          {row ? <pre>{`${row[mapping.prompt] ?? ''}\n⋯\n${row[mapping.solution] ?? ''}`}</pre> : null}
+          {field('Tests', 'tests', true)}
+          {field('Setup', 'setup', true)}
+          {field('Entry point', 'entryPoint', true)}
         </>
-      ) : (
-        <>
-          <Choice label="Text" value={mapping.text} options={dataset.fields} onChange={(text) => set({ text })} />
-          {row ? <pre>{row[mapping.text] ?? ''}</pre> : null}
-        </>
-      )}
+      ) : null}
+      <PreviewOfRows />
     </div>
+  );
+}
+
+/** The first rows as they will be used, one at a time. */
+function PreviewOfRows() {
+  const { preview, error } = useStore(dropPreview);
+  const [at, setAt] = useState(0);
+  if (error) return <p className="issue">{error}</p>;
+  if (!preview || preview.rows.length === 0) return null;
+  const row = preview.rows[Math.min(at, preview.rows.length - 1)]!;
+  return (
+    <section className="row-preview" aria-label="Rows as they will be used">
+      <fieldset className="segmented" aria-label="Row">
+        {preview.rows.map((each, i) => (
+          <button key={each.row} type="button" aria-pressed={each === row} aria-label={`Row ${each.row}`} onClick={() => setAt(i)}>
+            {each.row}
+          </button>
+        ))}
+      </fieldset>
+      {row.problem ? (
+        <p className="issue">
+          Row {row.row} would be left out: {row.problem}.
+        </p>
+      ) : (
+        <RowAsUsed row={row} />
+      )}
+      {preview.unusable ? <p className="detail">{count(preview.unusable)} rows are empty in these fields and will be left out.</p> : null}
+    </section>
+  );
+}
+
+function RowAsUsed({ row }: { row: PreviewRow }) {
+  return (
+    <>
+      <h3>Prompt</h3>
+      {row.prompt === '' ? <p className="issue">empty</p> : <pre>{row.prompt}</pre>}
+      {row.lines.length > 0 ? (
+        <>
+          <h3>Expert lines{row.comments > 0 ? `, without ${row.comments} ${row.comments === 1 ? 'comment' : 'comments'}` : ''}</h3>
+          <ol className="expert-lines">
+            {row.lines.map((line, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
+              <li key={i}>
+                <code>{line}</code>
+              </li>
+            ))}
+          </ol>
+          {row.moreLines > 0 ? <p className="detail">and {row.moreLines} more lines</p> : null}
+        </>
+      ) : null}
+      {row.tests.length > 0 ? (
+        <>
+          <h3>Tests</h3>
+          <pre>{row.tests.join('\n')}</pre>
+          {row.moreTests > 0 ? <p className="detail">and {count(row.moreTests)} more tests</p> : null}
+        </>
+      ) : null}
+    </>
   );
 }
 
@@ -189,16 +308,17 @@ function Choice({
 }: {
   label: string;
   value: string;
-  options: readonly string[];
+  /** [value, label] */
+  options: readonly (readonly [string, string])[];
   onChange: (value: string) => void;
 }) {
   return (
     <label className="field">
       <span>{label}</span>
       <select value={value} onChange={(e) => onChange(e.target.value)}>
-        {options.map((option) => (
+        {options.map(([option, shown]) => (
           <option key={option} value={option}>
-            {option}
+            {shown}
           </option>
         ))}
       </select>

@@ -5,6 +5,7 @@ import { actions, lab } from '../app/theLab.ts';
 import { DropZone } from './DropZone.tsx';
 import { FoundPanel } from './FoundPanel.tsx';
 import { Header } from './Header.tsx';
+import { InspectorPanel } from './InspectorPanel.tsx';
 import { openKeys } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
 import { Boundary } from './Panel.tsx';
@@ -43,6 +44,7 @@ export function Page() {
           <TheoryPanel />
           <RolloutsPanel />
           <TryPanel />
+          <InspectorPanel />
           <RanPanel />
         </main>
       </div>

@@ -29,6 +29,24 @@ export function count(value: number): string {
   return value.toLocaleString('en-GB');
 }
 
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  let at = 0;
+  let scaled = value;
+  while (scaled >= 1000 && at < units.length - 1) {
+    scaled /= 1000;
+    at++;
+  }
+  return `${at === 0 || scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${units[at]}`;
+}
+
+/** Of a fraction; small ones keep two digits that count. */
+export function percent(fraction: number | null | undefined): string {
+  if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return NONE;
+  const value = 100 * fraction;
+  return `${value === 0 ? '0' : value < 0.01 ? value.toExponential(1).replace('-', '−') : value < 10 ? value.toPrecision(2) : Math.round(value)} %`;
+}
+
 export function duration(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 1) return `${Math.round(ms)} ms`;

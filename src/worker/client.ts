@@ -9,7 +9,7 @@ import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi, LabWorkerApi } from './protocol.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
-export type { LabApi, Recognised, GenerateOptions } from './protocol.ts';
+export type { GenerateOptions, Inspectable, LabApi, Recognised } from './protocol.ts';
 export { WorkerGone } from './liveness.ts';
 
 export interface LabConnection {
@@ -77,6 +77,9 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
   return {
     adapter: () => guard(remote.adapter() as ReturnType<LabApi['adapter']>),
     drop: (files) => guard(remote.drop(files)),
+    forget: (part) => guard(remote.forget(part)),
+    preview: (task) => guard(remote.preview(task)),
+    inspect: (what, onTensors) => guard(remote.inspect(what, Comlink.proxy(onTensors))),
     run: (recipe, onEvent) => guard(remote.run(recipe, Comlink.proxy(onEvent))),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),

@@ -4,17 +4,20 @@ import * as Comlink from 'comlink';
 import { tune, attachTuningStore } from '../engine/tuner.ts';
 import { collect } from '../formats/outputFile.ts';
 import { recognise } from '../formats/dropped.ts';
+import type { InspectedTensor } from '../formats/inspected.ts';
+import { inspectWeights } from '../formats/inspectWeights.ts';
 import { fromBlob } from '../formats/byteSource.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
 import { datasetOf } from '../run/datasetCorpus.ts';
 import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
+import { previewDataset } from '../run/preview.ts';
 import { parseRecipe } from '../run/recipe.ts';
-import { type EmbeddedFiles, Session } from '../run/session.ts';
+import { embeddedModel, type EmbeddedFiles, Session } from '../run/session.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { holdLifeLock } from './lifeLock.ts';
 import { lendSandbox, pythonSandbox } from './labSandbox.ts';
-import type { LabWorkerApi } from './protocol.ts';
+import type { Inspectable, LabWorkerApi } from './protocol.ts';
 import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
@@ -85,6 +88,16 @@ function plain<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...ar
 
 const BATCH_MS = 100;
 
+/** Counts what was asked to be inspected: whoever finds another number than its own ends. */
+let inspections = 0;
+
+async function weightsOf(what: Inspectable): Promise<Parameters<typeof inspectWeights>> {
+  if (what.of === 'arm') return (await sessionOf()).comparison(what.arm);
+  if (what.of === 'embedded') return [(await embeddedModel(await embedded(what.task))).weights];
+  if (!given.model) throw new Error('No model was dropped. Drop config.json and model.safetensors first.');
+  return [given.model.weights];
+}
+
 const api: LabWorkerApi = {
   lendSandbox: async (open) => lendSandbox(open),
 
@@ -114,6 +127,32 @@ const api: LabWorkerApi = {
     if (parts.dataset) given.dataset = parts.dataset;
     if (session) (await session.catch(() => null))?.give(parts);
     return { ...recognised, problems, recipe };
+  }),
+
+  forget: plain(async (part) => {
+    given[part] = null;
+    if (session) (await session.catch(() => null))?.forget(part);
+  }),
+
+  preview: plain(async (task) => {
+    if (!given.dataset) throw new Error('No dataset was dropped.');
+    return previewDataset(given.dataset, task);
+  }),
+
+  inspect: plain(async (what, onTensors) => {
+    const mine = ++inspections;
+    if (!what) return;
+    let found: InspectedTensor[] = [];
+    let toldAt = 0;
+    for await (const tensor of inspectWeights(...(await weightsOf(what)))) {
+      if (mine !== inspections) return;
+      found.push(tensor);
+      if (performance.now() - toldAt < BATCH_MS) continue;
+      onTensors(found);
+      found = [];
+      toldAt = performance.now();
+    }
+    onTensors(found);
   }),
 
   run: plain(async (recipe, onEvent) => {

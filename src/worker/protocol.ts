@@ -1,7 +1,8 @@
 // What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
-import type { RecognisedFiles } from '../formats/recognised.ts';
+import type { InspectedTensor } from '../formats/inspected.ts';
+import type { DatasetPreview, RecognisedFiles } from '../formats/recognised.ts';
 import type { AdapterReport, RunEvent } from '../run/events.ts';
-import type { Arm, Recipe } from '../run/recipe.ts';
+import type { Arm, BuiltinKind, Recipe } from '../run/recipe.ts';
 
 /** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
 export interface Recognised extends RecognisedFiles {
@@ -18,11 +19,20 @@ export interface GenerateOptions {
   seed: number;
 }
 
+/** Whose tensors are looked at: the dropped model's, an embedded base's, or a trained arm's beside those that it was trained from. */
+export type Inspectable = { of: 'dropped' } | { of: 'embedded'; task: BuiltinKind } | { of: 'arm'; arm: Arm };
+
 export interface LabApi {
   /** Adapter or the reason why there is none. */
   adapter(): Promise<{ ok: true; adapter: AdapterReport } | { ok: false; reason: string }>;
   /** Reads dropped files (paths relative to the dropped folder). What was recognised earlier stays until replaced. */
   drop(files: { path: string; file: File }[]): Promise<Recognised>;
+  /** Takes a recognised part back, as if it had not been dropped. */
+  forget(part: 'model' | 'dataset'): Promise<void>;
+  /** The first rows of the dropped dataset as the task would use them. */
+  preview(task: Recipe['task']): Promise<DatasetPreview>;
+  /** Reads every tensor, one after the other; the next call ends this one, and null only that. Resolves when all are read, or when it is ended. */
+  inspect(what: Inspectable | null, onTensors: (tensors: InspectedTensor[]) => void): Promise<void>;
   /** Starts a run; resolves when it ends. Every event is passed to onEvent in order. */
   run(recipe: Recipe, onEvent: (events: RunEvent[]) => void): Promise<void>;
   /** Resolves when the run holds at a step boundary, or when it ends first. */

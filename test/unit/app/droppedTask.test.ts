@@ -1,6 +1,6 @@
 // From a drop to a recipe: fields guessed, what is missing said, the recipe valid whatever the sizes.
 import { describe, expect, it } from 'vitest';
-import { guessMapping, missingForRecipe, type Recognised, recipeForDrop } from '../../../src/app/droppedTask.ts';
+import { guessMapping, mappingKinds, missingForRecipe, type Recognised, recipeForDrop } from '../../../src/app/droppedTask.ts';
 import { parseRecipe } from '../../../src/run/recipe.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 
@@ -19,6 +19,7 @@ const rows = {
   kind: 'jsonl' as const,
   rows: 164,
   badRows: 0,
+  badLines: [],
   fields: ['task_id', 'prompt', 'canonical_solution'],
   preview: [],
   problems: null,
@@ -39,6 +40,11 @@ describe('a drop', () => {
     expect(recipe.task).toMatchObject({ suite: 'mbpp', verify: true, split: 'dataset' });
     expect(recipe.rlvr.steps).toBeGreaterThan(0);
     expect(recipe.evaluate.samples).toBeGreaterThan(1);
+    // the same rows as prompts and solutions alone are not
+    expect(parseRecipe(recipeForDrop(judged, { ...guessMapping(judged)!, kind: 'code' }, LINK_BASE_V1)).task).toMatchObject({
+      suite: 'fields',
+      verify: false,
+    });
     // rows read as text have no programs to judge
     const asText = parseRecipe(recipeForDrop(judged, { ...guessMapping(judged)!, kind: 'text' }, LINK_BASE_V1));
     expect(asText.rlvr.steps).toBe(0);
@@ -95,6 +101,22 @@ describe('a drop', () => {
     };
     expect(tokens('return 1')).toMatchObject({ maxTokens: 256 });
     expect(tokens('x'.repeat(200))).toMatchObject({ maxTokens: 512 });
+  });
+
+  it('of a text file is read from its one field', () => {
+    const file: Recognised = { ...text, dataset: { ...text.dataset!, kind: 'text', fields: [], rows: 0 } };
+    expect(mappingKinds(file.dataset!)).toEqual(['text']);
+    expect(parseRecipe(recipeForDrop(file, guessMapping(file)!, LINK_BASE_V1)).task).toMatchObject({ kind: 'text', field: 'text' });
+  });
+
+  it('may be corrected to problems whose fields are named, where the guess found none', () => {
+    const asked: Recognised = { ...code, dataset: { ...code.dataset!, fields: ['q', 'a', 'unit_test'], mapping: null } };
+    const guessed = guessMapping(asked)!;
+    expect(guessed).toMatchObject({ kind: 'text', tests: 'unit_test' });
+    expect(mappingKinds(asked.dataset!)).toEqual(['mapped', 'code', 'text']);
+    const recipe = parseRecipe(recipeForDrop(asked, { ...guessed, kind: 'mapped', prompt: 'q', solution: '' }, LINK_BASE_V1));
+    expect(recipe.task).toMatchObject({ suite: 'mapped', promptField: 'q', solutionField: '', testsField: 'unit_test', verify: true });
+    expect(missingForRecipe(asked, { ...guessed, kind: 'mapped', tests: '' })).toMatch(/field of its tests/);
   });
 
   it('says what is missing', () => {

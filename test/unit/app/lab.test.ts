@@ -28,6 +28,9 @@ function scriptedWorker() {
       calls.push('drop');
       return answers.shift() ?? nothing;
     },
+    forget: async (part) => void calls.push(`forget ${part}`),
+    preview: async () => ({ rows: [], unusable: 0 }),
+    inspect: async () => undefined,
     run: (_, onEvent) => {
       calls.push('run');
       emit = onEvent;
@@ -213,6 +216,37 @@ describe('the lab', () => {
     await lab.drop([{ path: 'm', file: new File([], 'm') }]);
     await lab.drop([{ path: 'a', file: new File([], 'a') }]);
     expect(state().recognised).toMatchObject({ model, problems: [{ file: 'a' }] });
+  });
+
+  it('takes a recognised part back, keeps a corrected mapping while its dataset stays, and gives a new worker the same', async () => {
+    const { lab, state, worker } = await openedLab();
+    const dataset = {
+      name: 'd',
+      kind: 'jsonl' as const,
+      rows: 1,
+      badRows: 0,
+      badLines: [],
+      fields: ['a', 'b'],
+      mapping: null,
+      problems: null,
+      preview: [],
+    };
+    const model = { name: 'm', family: 'llama', parameters: 1, dtype: 'F32', context: 8, layers: 1, vocabulary: 2, hasTokenizer: true };
+    worker.answers.push({ ...nothing, dataset }, { ...nothing, model });
+    await lab.drop([{ path: 'd', file: new File([], 'd') }]);
+    lab.setMapping({ ...state().mapping!, text: 'b' });
+    await lab.drop([{ path: 'm', file: new File([], 'm') }]);
+    expect(state().mapping).toMatchObject({ text: 'b' });
+    await lab.forget('dataset');
+    expect(state()).toMatchObject({ recognised: { model, dataset: null }, mapping: null });
+    await lab.forget('model');
+    expect(state().recognised).toBeNull();
+    const run = lab.run();
+    worker.die();
+    await run;
+    worker.calls.length = 0;
+    await lab.drop([{ path: 'd', file: new File([], 'd') }]);
+    expect(worker.calls).toEqual(['connect', 'drop', 'drop', 'forget dataset', 'forget model', 'drop']);
   });
 
   it('streams what the model writes', async () => {

@@ -33,6 +33,7 @@ const CONTRACTS = [
   'src/run/presets.ts',
   'src/tasks/task.ts',
   'src/formats/recognised.ts',
+  'src/formats/inspected.ts',
   'src/worker/protocol.ts',
   'src/midtrain/durations.ts',
   'src/midtrain/theory/contract.ts',
