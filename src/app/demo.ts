@@ -9,6 +9,7 @@ const EVENT_TYPES = new Set<string>([
   'progress',
   'metrics',
   'traces',
+  'infused',
   'rollouts',
   'result',
   'notice',

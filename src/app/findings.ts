@@ -1,6 +1,6 @@
 // What a log says in plain numbers: traces cut into segments, thinking by line, the sentence above the charts. Pure.
 import { ARM_ORDER, armLabel } from './curves.ts';
-import type { Arm, ArmResult, Moment, ShownLine, ShownTrace } from './runLog.ts';
+import type { Arm, ArmResult, ShownLine, ShownTrace } from './runLog.ts';
 
 /** Lines under one latent: from the thought before the first to the line before the next thought. Lines before any thought are no segment. */
 export interface Segment {
@@ -33,14 +33,11 @@ export function segmentsOf(trace: ShownTrace, latentNumber: (thought: string) =>
   return segments;
 }
 
-/** Numbers thoughts by first appearance over all moments, so that a thought keeps its colour while the slider moves. */
-export function numberLatents(moments: readonly Moment[]): Map<string, number> {
+/** Numbers thoughts by first appearance over all programs of a log, so that a thought keeps its colour while the slider moves. */
+export function numberLatents(programs: readonly { lines: readonly { thought: string | null }[] }[]): Map<string, number> {
   const numbers = new Map<string, number>();
-  for (const moment of moments) {
-    for (const trace of moment.traces) {
-      for (const line of trace.lines) if (line.thought !== null && !numbers.has(line.thought)) numbers.set(line.thought, numbers.size);
-    }
-  }
+  for (const { lines } of programs)
+    for (const { thought } of lines) if (thought !== null && !numbers.has(thought)) numbers.set(thought, numbers.size);
   return numbers;
 }
 

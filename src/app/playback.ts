@@ -11,6 +11,7 @@ const WEIGHT: Record<RunEvent['type'], number> = {
   progress: 0.05,
   metrics: 1,
   traces: 6,
+  infused: 2,
   rollouts: 2,
   result: 4,
   notice: 0.2,

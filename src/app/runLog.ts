@@ -4,6 +4,7 @@
 import type {
   AdapterReport,
   ArmResult,
+  InfusedProgram,
   Phase,
   RunEvent,
   RunSummary,
@@ -21,6 +22,7 @@ export type {
   AdapterReport,
   Arm,
   ArmResult,
+  InfusedProgram,
   Phase,
   Recipe,
   RunEvent,
@@ -71,6 +73,11 @@ export class Curve {
     return { steps: this.step.subarray(0, n), values: this.value.subarray(0, n) };
   }
 
+  valueAt(step: number): number | null {
+    const value = this.value[this.step.subarray(0, this.length).indexOf(step)];
+    return value !== undefined && Number.isFinite(value) ? value : null;
+  }
+
   /** The newest finite value before the cut and its event's ordinal. */
   lastBefore(cut: number): { at: number; value: number } | null {
     for (let i = countBelow(this.at, this.length, cut) - 1; i >= 0; i--) {
@@ -85,6 +92,14 @@ export interface Moment {
   ref: StageRef;
   step: number;
   traces: ShownTrace[];
+}
+
+/** Programs as an EM iteration infused them: the first of `of`. */
+export interface InfusedMoment {
+  at: number;
+  ref: StageRef;
+  of: number;
+  programs: InfusedProgram[];
 }
 
 export interface RolloutMoment {
@@ -123,6 +138,7 @@ interface StageRecord {
 export class RunLog {
   readonly events: RunEvent[] = [];
   readonly moments: Moment[] = [];
+  readonly infused: InfusedMoment[] = [];
   readonly rollouts: RolloutMoment[] = [];
   readonly notices: Notice[] = [];
   start: Extract<RunEvent, { type: 'start' }> | null = null;
@@ -165,6 +181,9 @@ export class RunLog {
         break;
       case 'traces':
         this.moments.push({ at, ref: refOf(event), step: event.step, traces: event.traces });
+        break;
+      case 'infused':
+        this.infused.push({ at, ref: refOf(event), of: event.of, programs: event.programs });
         break;
       case 'rollouts':
         this.rollouts.push({ at, ref: refOf(event), step: event.step, groups: event.groups });
@@ -258,6 +277,15 @@ export class RunLog {
 
   momentsBefore(cut: number): Moment[] {
     return cut === WHOLE ? this.moments : this.moments.filter((m) => m.at < cut);
+  }
+
+  /** A metric's value at exactly this step of a stage; null where it was not reported there, or was not finite. */
+  valueAt(ref: StageRef, metric: string, step: number): number | null {
+    return this.curveByKey.get(`${keyOf(ref)} ${metric}`)?.valueAt(step) ?? null;
+  }
+
+  infusedBefore(cut: number): InfusedMoment[] {
+    return this.infused.filter((m) => m.at < cut);
   }
 
   rolloutsBefore(cut: number): RolloutMoment[] {

@@ -179,6 +179,7 @@ export function distributionMetrics(traces: readonly LatentTrace[], alpha: numbe
   const listed = (name: string, values: readonly number[] | null): [string, number][] =>
     (values ?? []).slice(0, most).map((v, i) => [`${name}_${i + 1}`, v]);
   return Object.fromEntries([
+    ['prior/alpha', alpha],
     ...listed('think/line', byLine),
     ...listed('segment/hist', durationShares(thinksOf(traces), most)),
     ...listed('segment/geometric', geometricShares(thinksOf(traces), alpha, most)),

@@ -38,6 +38,12 @@ export interface ShownTrace {
   lines: ShownLine[];
 }
 
+/** A program with the thoughts that q put into it for the M-step: what the policy was taught. */
+export interface InfusedProgram {
+  prompt: string;
+  lines: Pick<ShownLine, 'text' | 'kind' | 'thought' | 'right'>[];
+}
+
 export interface ShownToken {
   text: string;
   logprob: number | null; // null = written by the prompt or the environment
@@ -140,6 +146,8 @@ export type RunEvent =
   | ({ type: 'metrics'; step: number; values: Metrics } & StageRef)
   /** What the policy does now, on a few fixed programs, at this step of this stage. */
   | ({ type: 'traces'; step: number; traces: ShownTrace[] } & StageRef)
+  /** Of the `of` programs infused in this EM iteration, the first so many. */
+  | ({ type: 'infused'; of: number; programs: InfusedProgram[] } & StageRef)
   | ({ type: 'rollouts'; step: number; groups: ShownGroup[] } & StageRef)
   | ({ type: 'result'; result: ArmResult } & StageRef)
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; message: string }

@@ -19,6 +19,7 @@ import { type LabelledArm, labelsOf } from './labels.ts';
 import type { Arm, Recipe } from './recipe.ts';
 import { streamOf } from './recovery.ts';
 import type { Report, RunCore } from './runCore.ts';
+import { showInfused } from './show.ts';
 import { equalComputeSteps, rulesThoughtsOut } from './stages.ts';
 
 export class Midtraining {
@@ -241,7 +242,8 @@ export class Midtraining {
       }
     };
     const drawn = streamOf(rng);
-    await run.inStage({ stage: 'infuse', arm: 'ra3', iteration }, sample, {
+    const ref: StageRef = { stage: 'infuse', arm: 'ra3', iteration };
+    await run.inStage(ref, sample, {
       save: () => ({ pool: [...pool], drawn: drawn.save() }),
       restore: (data) => {
         const held = data as { pool: LatentTrace[]; drawn: unknown };
@@ -250,6 +252,8 @@ export class Midtraining {
       },
     });
     run.infused = pool;
+    if (run.recovery.isNew(ref, 'infused', 0))
+      run.i.emit({ type: 'infused', of: pool.length, programs: showInfused(corpus, pool), ...ref });
     return pool;
   }
 

@@ -4,7 +4,7 @@ import { thinkProbability } from '../midtrain/rollouts.ts';
 import type { JudgedRollout } from '../rlvr/trainer.ts';
 import { ROLE } from '../tasks/sequence.ts';
 import type { Corpus } from './corpus.ts';
-import type { ShownGroup, ShownToken, ShownTrace } from './events.ts';
+import type { InfusedProgram, ShownGroup, ShownToken, ShownTrace } from './events.ts';
 
 const round = (x: number): number => (Number.isFinite(x) ? Math.round(x * 1e4) / 1e4 : x);
 
@@ -16,19 +16,36 @@ export function showTrace(
   return {
     prompt: shown.prompt,
     lines: shown.lines.map(({ text, thought }, t) => {
-      const latent = trace.latents[t] ?? null;
-      const truth = trace.program.truth[t];
       return {
-        text,
-        kind: truth?.kind ?? '',
-        thought,
+        ...named(trace, t, text, thought),
         pThink: round(thinkProbability(trace, t)),
         lineLogprob: round(line[t] as number),
         gain: round((line[t] as number) - (plain[t] as number)),
-        right: latent && truth?.latent ? latent.join() === truth.latent.join() : null,
       };
     }),
   };
+}
+
+function named({ program, latents }: LatentTrace, t: number, text: string, thought: string | null): InfusedProgram['lines'][number] {
+  const latent = latents[t] ?? null;
+  const truth = program.truth[t];
+  return { text, kind: truth?.kind ?? '', thought, right: latent && truth?.latent ? latent.join() === truth.latent.join() : null };
+}
+
+const MOST_INFUSED = 128;
+const MOST_INFUSED_CHARACTERS = 200_000;
+
+/** The first infused programs, as many as a log bears. */
+export function showInfused(corpus: Corpus, traces: readonly LatentTrace[]): InfusedProgram[] {
+  const out: InfusedProgram[] = [];
+  let characters = 0;
+  for (const trace of traces.slice(0, MOST_INFUSED)) {
+    const { prompt, lines } = corpus.shown(trace.program, trace.latents);
+    characters += prompt.length + lines.reduce((n, l) => n + l.text.length + (l.thought?.length ?? 0), 0);
+    if (characters > MOST_INFUSED_CHARACTERS) break;
+    out.push({ prompt, lines: lines.map(({ text, thought }, t) => named(trace, t, text, thought)) });
+  }
+  return out;
 }
 
 const NAMES: Record<number, ShownToken['role']> = {

@@ -2,8 +2,12 @@
 import { useEffect, useMemo, useState } from 'react';
 import { ARM_ORDER, stageLabel } from '../app/curves.ts';
 import { momentFigures, numberLatents, type Segment, segmentsOf, thinkByLine } from '../app/findings.ts';
-import type { Arm, Moment, ShownLine, ShownTrace } from '../app/runLog.ts';
+import type { Arm, Moment, RunLog, ShownLine, ShownTrace } from '../app/runLog.ts';
+import { agreementAt, durationsAt } from '../app/latents.ts';
 import { ArmChoice } from './ArmChoice.tsx';
+import { Durations } from './Durations.tsx';
+import { LatentExplorer, type LatentSource } from './LatentExplorer.tsx';
+import { latentTone } from './latentTone.ts';
 import { decimal, signed } from './numbers.ts';
 import { Panel } from './Panel.tsx';
 import { ThinkMap } from './ThinkMap.tsx';
@@ -28,10 +32,14 @@ function Found() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
   const moments = useMemo(() => log.momentsBefore(cut).filter((m) => m.ref.arm === arm), [log, cut, version, arm]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: version says that the log has changed
-  const latents = useMemo(() => numberLatents(log.moments), [log, version]);
+  const latents = useMemo(
+    () => numberLatents([...log.moments.flatMap((m) => m.traces), ...log.infused.flatMap((m) => m.programs)]),
+    [log, version],
+  );
   const linked = useLab((s) => s.shown === 'link');
   const [chosen, setChosen] = useState<number | null>(null);
   const [playing, setPlaying] = useState(false);
+  const [latent, setLatent] = useState<string | null>(null);
   const last = moments.length - 1;
   const index = Math.min(chosen ?? last, last);
 
@@ -59,6 +67,11 @@ function Found() {
         {linked ? 'A link carries curves and results, not traces: run it here to see them.' : 'Traces appear with the first E-step.'}
       </p>
     );
+  const infused = log.infusedBefore(cut).filter((m) => m.ref.arm === arm);
+  const sources: LatentSource[] = [
+    { name: 'this moment’s programs', programs: moment.traces, of: null },
+    ...infused.map((m) => ({ name: `those infused in EM ${m.ref.iteration}`, programs: m.programs, of: m.of })),
+  ];
   const play = () => {
     if (playing) setPlaying(false);
     else {
@@ -92,12 +105,17 @@ function Found() {
         </div>
         <Figures moment={moment} />
       </div>
+      <div className="held-and-agreed">
+        <Durations durations={durationsAt(log, moment)} />
+        <Agreement log={log} moments={moments} index={index} />
+      </div>
       <div className="traces">
         {moment.traces.map((trace, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the programs are fixed and have no other name
-          <Trace key={i} trace={trace} latents={latents} />
+          <Trace key={i} trace={trace} latents={latents} chosen={latent} onChoose={setLatent} />
         ))}
       </div>
+      <LatentExplorer sources={sources} numbers={latents} chosen={latent} onChoose={setLatent} />
     </>
   );
 }
@@ -131,6 +149,55 @@ function Figures({ moment }: { moment: Moment }) {
   );
 }
 
+const AGREEMENTS = [
+  ['nmi', 'NMI', 'Normalised mutual information of the latents that lines carry and the truth’s: 1 = the same, 0 = independent'],
+  ['ari', 'ARI', 'Adjusted Rand index of the same: 1 = the same partition, 0 = chance'],
+  ['boundaryF1', 'Boundary F1', 'F1 of the lines that begin with a thought against those where the truth’s segments begin'],
+] as const;
+
+/** Agreement with the truth at the chosen moment, over all moments up to now. */
+function Agreement({ log, moments, index }: { log: RunLog; moments: readonly Moment[]; index: number }) {
+  const course = moments.map((m) => agreementAt(log, m));
+  const now = course[index] ?? null;
+  return (
+    <figure className="agreement">
+      <figcaption>Agreement with the truth</figcaption>
+      {course.every((a) => a === null) ? (
+        <p className="empty">Not in this log: the task does not know the truth, or the log is older than the measure.</p>
+      ) : (
+        <dl>
+          {AGREEMENTS.map(([key, name, about]) => {
+            const values = course.map((a) => a?.[key] ?? null);
+            return (
+              <div key={key} title={about}>
+                <dt>{name}</dt>
+                <dd className="num">{decimal(now?.[key], 2)}</dd>
+                <Spark values={values} index={index} />
+              </div>
+            );
+          })}
+        </dl>
+      )}
+      {now === null && course.some((a) => a !== null) ? (
+        <p className="key">Not measured at this moment: E-steps and tests measure it.</p>
+      ) : null}
+    </figure>
+  );
+}
+
+/** Values from 0 to 1 over the moments; the chosen one is marked. */
+function Spark({ values, index }: { values: readonly (number | null)[]; index: number }) {
+  const x = (i: number): number => (values.length > 1 ? (100 * i) / (values.length - 1) : 50);
+  const points = values.flatMap((v, i) => (v === null ? [] : [`${x(i)},${23 - 22 * Math.max(0, Math.min(1, v))}`]));
+  return (
+    <svg className="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">
+      <line className="floor" x1="0" x2="100" y1="23.5" y2="23.5" vectorEffect="non-scaling-stroke" />
+      <line className="spark-here" x1={x(index)} x2={x(index)} y1="0" y2="24" vectorEffect="non-scaling-stroke" />
+      <polyline points={points.join(' ')} vectorEffect="non-scaling-stroke" />
+    </svg>
+  );
+}
+
 /** Mean P(think) by line index at the chosen moment. */
 function ByLine({ traces }: { traces: readonly ShownTrace[] }) {
   const rates = thinkByLine(traces);
@@ -160,29 +227,44 @@ function Bar({ fraction }: { fraction: number }) {
   );
 }
 
-function Trace({ trace, latents }: { trace: ShownTrace; latents: Map<string, number> }) {
+interface TraceProps {
+  trace: ShownTrace;
+  latents: Map<string, number>;
+  chosen: string | null;
+  onChoose: (thought: string | null) => void;
+}
+
+function Trace({ trace, latents, chosen, onChoose }: TraceProps) {
   const segments = segmentsOf(trace, (thought) => latents.get(thought) ?? 0);
   return (
     <article className="trace">
       <h3>{trace.prompt}</h3>
       <ol>
         {segments.map((segment) => (
-          <SegmentRows key={segment.from} segment={segment} />
+          <SegmentRows key={segment.from} segment={segment} chosen={chosen} onChoose={onChoose} />
         ))}
       </ol>
     </article>
   );
 }
 
-function SegmentRows({ segment }: { segment: Segment }) {
+function SegmentRows({ segment, chosen, onChoose }: { segment: Segment } & Pick<TraceProps, 'chosen' | 'onChoose'>) {
   const { latent, thought, lines, gain } = segment;
-  const tone = latent < 0 ? 'no-latent' : `latent-${latent % 10}${latent >= 10 ? ' latent-dashed' : ''}`;
   const right = lines[0]?.right ?? null;
+  const faint = chosen !== null && chosen !== thought;
   return (
-    <li className={`segment ${tone}`}>
+    <li className={`segment ${latentTone(latent)}${faint ? ' faint' : ''}`}>
       {thought === null ? null : (
         <p className="thought">
-          <span className="thought-text"># {thought}</span>
+          <button
+            type="button"
+            className="thought-text"
+            aria-pressed={chosen === thought}
+            title="Show this latent alone, and what it does below"
+            onClick={() => onChoose(chosen === thought ? null : thought)}
+          >
+            # {thought}
+          </button>
           {right === null ? null : <span className={right ? 'right' : 'wrong'}>{right ? 'right' : 'wrong'}</span>}
           <span className="held">
             {lines.length} {lines.length === 1 ? 'line' : 'lines'}, <span className="num">{signed(gain)}</span> nats

@@ -6,6 +6,7 @@ import './styles/page.css';
 import './styles/panels.css';
 import './styles/runs.css';
 import './styles/inputs.css';
+import './styles/explore.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { lab } from '../app/theLab.ts';

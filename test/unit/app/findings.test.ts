@@ -29,9 +29,8 @@ describe('segments', () => {
     expect(momentFigures([]).meanDuration).toBeNull();
   });
 
-  it('keep the number of a thought over all moments', () => {
-    const moment = { at: 0, ref: { stage: 'e-step', arm: 'ra3' } as const, step: 0, traces: [trace] };
-    expect([...numberLatents([moment, moment])]).toEqual([
+  it('keep the number of a thought over all programs', () => {
+    expect([...numberLatents([trace, trace])]).toEqual([
       ['k', 0],
       ['z', 1],
     ]);
