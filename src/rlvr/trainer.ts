@@ -106,6 +106,8 @@ export class RlvrTrainer {
   private readonly policy: PolicyPlan | null;
   /** Of the frozen model that RLVR started from. */
   private readonly score: BatchPlan | null;
+  /** Of the policy as it is: one group. */
+  private readonly now: BatchPlan;
   private readonly rows: BatchRows;
 
   private constructor(
@@ -113,7 +115,7 @@ export class RlvrTrainer {
     settings: RlvrSettings,
     optimizer: Optimizer,
     source: RolloutSource,
-    plans: { train: BatchPlan; policy: PolicyPlan | null; score: BatchPlan | null },
+    plans: { train: BatchPlan; policy: PolicyPlan | null; score: BatchPlan | null; now: BatchPlan },
   ) {
     this.shape = shape;
     this.settings = settings;
@@ -122,6 +124,7 @@ export class RlvrTrainer {
     this.train = plans.train;
     this.policy = plans.policy;
     this.score = plans.score;
+    this.now = plans.now;
     this.rows = new BatchRows((shape.prompts / settings.minibatches) * shape.group, shape.T);
   }
 
@@ -153,11 +156,31 @@ export class RlvrTrainer {
       const policy = offPolicy || klInLoss(objective) ? keep(await PolicyPlan.make(models.policy, optimizer, batch, objective, T)) : null;
       const train = policy?.batch ?? keep(await makeTrainPlan(models.policy, optimizer, batch));
       const score = usesReference(objective) ? keep(await makeScorePlan(models.reference, batch)) : null;
-      return new RlvrTrainer(shape, settings, optimizer, source, { train, policy, score });
+      const now = keep(await makeScorePlan(models.policy, { ...batch, B: group }));
+      return new RlvrTrainer(shape, settings, optimizer, source, { train, policy, score, now });
     } catch (e) {
       for (const thing of made) thing.destroy();
       throw e;
     }
+  }
+
+  /**
+   * Log-probabilities of a group's tokens under the policy as it is now, from the softmax that each was drawn from; entry i belongs to token i, NaN where
+   * the policy did not write it. Changes nothing.
+   */
+  async logprobsNow(group: readonly JudgedRollout[]): Promise<Float32Array[]> {
+    const { T } = this.shape;
+    const rows = new BatchRows(this.shape.group, T);
+    const targets = group.map(({ trace }) => this.source.targets(trace));
+    group.forEach(({ trace }, b) => setTargets(rows, b, trace.sequence, targets[b] as Targets, () => 0));
+    this.now.write(rows);
+    this.now.plan.run();
+    const { logprob } = await this.now.readRows();
+    return group.map(({ trace }, b) =>
+      Float32Array.from(trace.sequence.ids, (_, i) =>
+        i > 0 && targets[b]?.weight[i - 1] ? (logprob[b * T + i - 1] as number) : Number.NaN,
+      ),
+    );
   }
 
   /** Samples, judges and updates. */
@@ -341,6 +364,7 @@ export class RlvrTrainer {
     this.source.destroy();
     this.train.destroy();
     this.score?.destroy();
+    this.now.destroy();
   }
 }
 

@@ -48,6 +48,10 @@ export interface ShownToken {
   text: string;
   logprob: number | null; // null = written by the prompt or the environment
   role: 'prompt' | 'decision' | 'thought' | 'line' | 'given';
+  /** Of the softmax that the policy drew it from, nats; absent where it drew nothing, and in logs written before it was. */
+  entropy?: number;
+  /** logprob after this step's update less before it; absent likewise. */
+  rise?: number;
 }
 export interface ShownRollout {
   tokens: ShownToken[];
@@ -118,6 +122,24 @@ export interface ArmResult {
   agreement?: { nmi: number; ari: number; boundaryF1: number | null } | null;
   /** Absent in links, and in logs written before it was. */
   abstractions?: Abstractions;
+}
+
+/** pass@1 of an arm with latents switched off in sampling and without, on the same held-out programs with the same random numbers. */
+export interface AblationResult {
+  /** Texts of the latents that were switched off; null: all thoughts. */
+  off: string[] | null;
+  /** Programs judged so far, of so many, each with so many samples. */
+  programs: number;
+  of: number;
+  samples: number;
+  /** 95 % bootstrap intervals over programs; the difference is ablated less whole, paired by program. */
+  whole: Interval;
+  ablated: Interval;
+  difference: Interval;
+  /** Rollouts whose tokens differ. */
+  changed: number;
+  /** Mean per program. */
+  thoughts: { whole: number; ablated: number };
 }
 
 export interface AdapterReport {

@@ -6,12 +6,14 @@ import { objectiveOf } from '../rlvr/objective.ts';
 import { LatentSource, type PolicyRollout, type Verify } from '../rlvr/source.ts';
 import { LOGP_DIFF_STOP, LOGP_DIFF_WARN, RlvrTrainer } from '../rlvr/trainer.ts';
 import type { Verdict } from '../tasks/task.ts';
-import type { StageRef } from './events.ts';
+import type { ShownGroup, StageRef } from './events.ts';
 import type { Arm } from './recipe.ts';
 import { streamOf } from './recovery.ts';
 import type { RunCore } from './runCore.ts';
 import { showGroup } from './show.ts';
 import { verdictMetrics, VerifierGone } from './verified.ts';
+
+const SHOWN_GROUPS = 2;
 
 export async function practise(run: RunCore, arm: Arm): Promise<void> {
   const { recipe, corpus } = run.i;
@@ -61,13 +63,14 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
         run.metrics(ref, step + 1, { ...metrics, ...own, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
         run.sayUnjudged();
         compareLogprobs(run, arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
-        if ((step % every === 0 || step + 1 === steps) && run.recovery.isNew(ref, 'rollouts', step + 1))
-          run.i.emit({
-            type: 'rollouts',
-            step: step + 1,
-            groups: [0, 1].filter((g) => g < prompts).map((g) => showGroup(corpus, rollouts.slice(g * group, (g + 1) * group))),
-            ...ref,
-          });
+        if ((step % every === 0 || step + 1 === steps) && !run.recovery.wasSaid(ref, 'rollouts', step + 1)) {
+          const groups: ShownGroup[] = [];
+          for (let g = 0; g < Math.min(SHOWN_GROUPS, prompts); g++) {
+            const own = rollouts.slice(g * group, (g + 1) * group);
+            groups.push(showGroup(corpus, own, await trainer.logprobsNow(own)));
+          }
+          if (run.recovery.isNew(ref, 'rollouts', step + 1)) run.i.emit({ type: 'rollouts', step: step + 1, groups, ...ref });
+        }
         await report(step + 1);
       }
     };

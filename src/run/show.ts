@@ -56,18 +56,27 @@ const NAMES: Record<number, ShownToken['role']> = {
   [ROLE.contentEnd]: 'thought',
 };
 
-export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[]): ShownGroup {
+/** `after`: log-probabilities of the rollouts' tokens after the update that they were trained on in. */
+export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[], after: readonly Float32Array[]): ShownGroup {
   const { program } = (rollouts[0] as JudgedRollout).trace;
   return {
     prompt: corpus.shown(
       program,
       program.lines.map(() => null),
     ).prompt,
-    rollouts: rollouts.map(({ trace, verdict, advantage }) => ({
+    rollouts: rollouts.map(({ trace, verdict, advantage }, b) => ({
       tokens: Array.from(trace.sequence.ids, (id, i): ShownToken => {
         const sampled = trace.sequence.sampled[i] === 1;
         const role = NAMES[trace.sequence.roles[i] as number] ?? (sampled ? 'line' : 'given');
-        return { text: corpus.tokenText(id), logprob: sampled ? round(trace.logprob[i] as number) : null, role };
+        if (!sampled) return { text: corpus.tokenText(id), logprob: null, role };
+        const [before, now] = [trace.logprob[i] as number, after[b]?.[i] as number];
+        return {
+          text: corpus.tokenText(id),
+          logprob: round(before),
+          role,
+          entropy: round(trace.entropy[i] as number),
+          ...(Number.isFinite(now - before) ? { rise: round(now - before) } : {}),
+        };
       }),
       reward: verdict.reward,
       advantage: round(advantage),

@@ -207,7 +207,7 @@ interface Practice {
 }
 
 /** Steps of RLVR of a tiny model on the recall task; the model's weights before and after. */
-async function practise(gpu: GpuContext, p: Practice): Promise<{ results: RlvrResult[]; moved: boolean }> {
+async function practise(gpu: GpuContext, p: Practice): Promise<{ results: RlvrResult[]; moved: boolean; risen: number[][] }> {
   const architecture = llamaArchitecture({ ...SHAPE, vocabulary: TASK.tokens.length, maxPositions: 64 });
   const make = async (): Promise<Transformer> => {
     const model = await Transformer.make(gpu, architecture);
@@ -241,13 +241,22 @@ async function practise(gpu: GpuContext, p: Practice): Promise<{ results: RlvrRe
         stream: (round) => 100 * round + step,
       }),
     );
+  const last = results.at(-1)!.rollouts;
+  const risen: number[][] = [];
+  for (let g = 0; g < prompts; g++) {
+    const own = last.slice(g * G, (g + 1) * G);
+    const now = await trainer.logprobsNow(own);
+    own.forEach(({ trace }, k) => {
+      risen.push(Array.from(now[k]!, (x, i) => x - trace.logprob[i]!));
+    });
+  }
   const [a, b] = [await policy.readAll(), await reference.readAll()];
   const moved = a.some((t, i) => t.data.some((x, k) => x !== b[i]!.data[k]));
   trainer.destroy();
   optimizer.destroy();
   policy.destroy();
   reference.destroy();
-  return { results, moved };
+  return { results, moved, risen };
 }
 
 const of = (r: RlvrResult | undefined, name: string): number => r?.metrics[name] as number;
@@ -345,6 +354,21 @@ export const cases: KernelCase[] = [
       check(of(off.results[0], 'len/trunc_frac') === 0.5, 'half were cut off');
       check(of(mask.results[0], 'loss/policy') !== of(off.results[0], 'loss/policy'), 'masking changes nothing');
       check(of(soft.results[0], 'reward/std') === 0 && of(soft.results[0], 'adv/abs_mean') > 0, 'length is not punished');
+    },
+  },
+  {
+    name: 'RLVR: tokens of good rollouts rise in an update, those of bad ones fall; without an update none does',
+    async run(gpu) {
+      const still = await practise(gpu, { settings: { lr: 0 } });
+      const { results, risen } = await practise(gpu, { settings: { lr: 1e-3 } });
+      still.results[0]!.rollouts.forEach(({ trace: { sequence } }, b) => {
+        still.risen[b]!.forEach((rise, i) => {
+          const written = sequence.sampled[i] === 1;
+          check(written ? Math.abs(rise) < 1e-4 : Number.isNaN(rise), `token ${i} of rollout ${b} rose by ${rise} without an update`);
+        });
+      });
+      const weighted = results[0]!.rollouts.map(({ advantage }, b) => advantage * risen[b]!.reduce((n, x) => n + (x || 0), 0));
+      check(weighted.reduce((n, x) => n + x, 0) > 1e-3, `what rose weighs ${weighted.join(', ')} by its advantages`);
     },
   },
   {

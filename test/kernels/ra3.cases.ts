@@ -385,10 +385,15 @@ async function sameBits(gpu: GpuContext): Promise<void> {
   const log = (events: RunEvent[]): string =>
     JSON.stringify(
       events
-        .filter((e) => e.type === 'metrics' || e.type === 'result' || e.type === 'traces' || e.type === 'rollouts')
+        .filter((e) => e.type === 'metrics' || e.type === 'result' || e.type === 'traces' || e.type === 'infused' || e.type === 'rollouts')
         .map((e) => (e.type === 'metrics' ? { ...e, values: withoutTimes(e.values) } : e)),
     );
   expect(log(one.events) === log(two.events), 'two runs of one recipe wrote different logs');
+  const infused = one.events.find((e) => e.type === 'infused');
+  expect(infused?.type === 'infused' && infused.of === 32 && infused.programs.length === 32, 'the infused programs are not in the log');
+  const tokens = one.events.flatMap((e) => (e.type === 'rollouts' ? e.groups.flatMap((g) => g.rollouts.flatMap((r) => r.tokens)) : []));
+  const told = tokens.every((t) => (t.logprob === null) === (t.entropy === undefined) && (t.logprob === null) === (t.rise === undefined));
+  expect(tokens.length > 0 && told, 'a token that the policy wrote has no entropy or no rise, or another has');
   for (const [arm, w] of one.weights)
     expect(
       w.every((x, i) => x === two.weights.get(arm)?.[i]),
