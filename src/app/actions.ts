@@ -1,5 +1,6 @@
 // One object per verb: button, key and the list of keys read the same one. Keys are single letters, ignored while typing.
 import type { Lab, LabState } from './lab.ts';
+import type { ViewStore } from './view.ts';
 
 export interface Action {
   id: string;
@@ -22,9 +23,10 @@ export interface Actions {
   share: Action;
   bundle: Action;
   play: Action;
+  frame: Action;
 }
 
-export function createActions(lab: Lab): Actions {
+export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions {
   const busy = (s: LabState) => s.activity !== 'idle';
   const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId;
   return {
@@ -99,6 +101,15 @@ export function createActions(lab: Lab): Actions {
       enabled: (s) => s.shown === 'demo',
       why: (s) => (s.shown === 'demo' ? '' : 'No recorded run is shown'),
       perform: () => lab.playOrHold(),
+    },
+    frame: {
+      id: 'frame',
+      label: () => 'Frame',
+      key: 'f',
+      about: 'Charts show all they have again',
+      enabled: () => true,
+      why: () => '',
+      perform: () => view.frame(),
     },
   };
 }

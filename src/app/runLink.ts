@@ -5,10 +5,12 @@ import { ARM_ORDER, METRICS } from './curves.ts';
 import { type Arm, type Recipe, type RunEvent, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
 
 const STAGES: readonly Stage[] = ['rlvr', 'e-step', 'ntp', 'm-step'];
+/** What the page's charts of RLVR read beside the reward. */
+const RLVR_DRAWN = ['len/mean', 'policy/entropy', 'group/frac_mixed'];
 const CURVE_NAME = new RegExp(`^(${STAGES.join('|')}) (${ARM_ORDER.join('|')}) (\\d{0,3}) (\\S{1,80})$`);
 
 export async function writeRunLink(recipe: Recipe, log: RunLog): Promise<string> {
-  const drawn: string[] = [METRICS.reward, METRICS.lineReward, METRICS.lineElbo, METRICS.thinkRate, METRICS.loss];
+  const drawn: string[] = [METRICS.reward, METRICS.lineReward, METRICS.lineElbo, METRICS.thinkRate, METRICS.loss, ...RLVR_DRAWN];
   const curves = STAGES.flatMap((stage) =>
     drawn.flatMap((metric) =>
       log.curvesOf(stage, metric).map((curve) => {

@@ -13,6 +13,7 @@ import type {
   ShownRollout,
   ShownToken,
   ShownTrace,
+  Spent,
   Stage,
   StageRef,
 } from '../run/events.ts';
@@ -39,14 +40,28 @@ export type {
 /** Everything of the run, no cut. */
 export const WHOLE = Number.POSITIVE_INFINITY;
 
+/** Time and tokens since a stage began; NaN where the log does not say. */
+export interface SinceStart {
+  timeMs: number;
+  tokens: number;
+}
+
+const UNKNOWN: SinceStart = { timeMs: Number.NaN, tokens: Number.NaN };
+
 /** One metric of one stage over its steps; NaN stands for a value that was not finite. */
 export class Curve {
   readonly ref: StageRef;
   readonly metric: string;
   length = 0;
+  /** Counts how often points were replaced: what was read before is then no longer what stands here. */
+  revision = 0;
   private at = new Float64Array(64);
   private step = new Float64Array(64);
   private value = new Float64Array(64);
+  private timeMs = new Float64Array(64);
+  private tokens = new Float64Array(64);
+  /** What a run that was broken off and went on elsewhere counts too little. */
+  private readonly shift: SinceStart = { timeMs: 0, tokens: 0 };
 
   constructor(ref: StageRef, metric: string) {
     this.ref = ref;
@@ -54,23 +69,44 @@ export class Curve {
   }
 
   /** Adds a point. A step that is not beyond the last one (a resumed run) replaces what it repeats, so that no line goes backwards. */
-  push(at: number, step: number, value: number | null): void {
+  push(at: number, step: number, value: number | null, since: SinceStart = UNKNOWN): void {
+    if (this.length > 0 && this.step[this.length - 1]! >= step) this.revision++;
     while (this.length > 0 && this.step[this.length - 1]! >= step) this.length--;
     if (this.length === this.at.length) {
       this.at = grown(this.at);
       this.step = grown(this.step);
       this.value = grown(this.value);
+      this.timeMs = grown(this.timeMs);
+      this.tokens = grown(this.tokens);
     }
     this.at[this.length] = at;
     this.step[this.length] = step;
     this.value[this.length] = value ?? Number.NaN;
+    this.timeMs[this.length] = this.forwards('timeMs', since.timeMs);
+    this.tokens[this.length] = this.forwards('tokens', since.tokens);
     this.length++;
   }
 
-  /** Steps and values of the points before the cut, as views (valid until the next push). */
-  before(cut: number): { steps: Float64Array; values: Float64Array } {
-    const n = cut === WHOLE ? this.length : countBelow(this.at, this.length, cut);
-    return { steps: this.step.subarray(0, n), values: this.value.subarray(0, n) };
+  /** Never less than at the point before. */
+  private forwards(of: keyof SinceStart, given: number): number {
+    const last = this.length > 0 ? this[of][this.length - 1]! : Number.NaN;
+    if (given + this.shift[of] < last) this.shift[of] = last - given;
+    return given + this.shift[of];
+  }
+
+  countBefore(cut: number): number {
+    return cut === WHOLE ? this.length : countBelow(this.at, this.length, cut);
+  }
+
+  /** The points before the cut, as views (valid until the next push). */
+  before(cut: number): { steps: Float64Array; values: Float64Array; timeMs: Float64Array; tokens: Float64Array } {
+    const n = this.countBefore(cut);
+    return {
+      steps: this.step.subarray(0, n),
+      values: this.value.subarray(0, n),
+      timeMs: this.timeMs.subarray(0, n),
+      tokens: this.tokens.subarray(0, n),
+    };
   }
 
   valueAt(step: number): number | null {
@@ -132,6 +168,8 @@ interface StageRecord {
   steps: number;
   taken: number;
   timeMs: number | null;
+  /** Where it stood in the run when it began. */
+  began: Spent | null;
   progress: { at: number; done: number; total: number }[];
 }
 
@@ -177,7 +215,7 @@ export class RunLog {
         break;
       }
       case 'metrics':
-        for (const [metric, value] of Object.entries(event.values)) this.curve(refOf(event), metric).push(at, event.step, value);
+        this.takeMetrics(event, at);
         break;
       case 'traces':
         this.moments.push({ at, ref: refOf(event), step: event.step, traces: event.traces });
@@ -200,9 +238,19 @@ export class RunLog {
     }
   }
 
+  private takeMetrics(event: Extract<RunEvent, { type: 'metrics' }>, at: number): void {
+    const began = this.stageByKey.get(keyOf(event))?.began;
+    const now = event.at;
+    const since = began && now ? { timeMs: now.timeMs - began.timeMs, tokens: now.tokens - began.tokens } : UNKNOWN;
+    for (const [metric, value] of Object.entries(event.values)) this.curve(refOf(event), metric).push(at, event.step, value, since);
+  }
+
   private takeStage(event: Extract<RunEvent, { type: 'stage' }>, at: number): void {
     const record = this.stage(event, at);
-    if (event.status === 'start') record.steps = Math.max(record.steps, event.steps);
+    if (event.status === 'start') {
+      record.steps = Math.max(record.steps, event.steps);
+      record.began ??= event.at ?? null;
+    }
     if (event.status === 'end') {
       record.endAt = at;
       record.taken = event.steps;
@@ -214,7 +262,7 @@ export class RunLog {
     const key = keyOf(ref);
     let record = this.stageByKey.get(key);
     if (!record) {
-      record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, taken: 0, timeMs: null, progress: [] };
+      record = { ref: refOf(ref), startAt: at, endAt: WHOLE, steps: 0, taken: 0, timeMs: null, began: null, progress: [] };
       this.stageByKey.set(key, record);
     }
     record.startAt = Math.min(record.startAt, at);
@@ -241,6 +289,12 @@ export class RunLog {
     const names = new Set<string>();
     for (const curve of this.curveByKey.values()) if (curve.ref.stage === stage) names.add(curve.metric);
     return [...names];
+  }
+
+  /** How long a stage took that has ended, and its steps; null before its end. */
+  tookOf(ref: StageRef): { timeMs: number; steps: number } | null {
+    const record = this.stageByKey.get(keyOf(ref));
+    return record?.timeMs != null && record.taken > 0 ? { timeMs: record.timeMs, steps: record.taken } : null;
   }
 
   stagesAt(cut: number): StageProgress[] {

@@ -1,11 +1,14 @@
 // The one lab of this page, on a real worker, and its verbs.
 import { connectLab } from '../worker/client.ts';
 import { createActions } from './actions.ts';
+import { keepCompared } from './comparison.ts';
 import { createDropPreview } from './dropPreview.ts';
 import { createInspector } from './inspection.ts';
 import { createLab } from './lab.ts';
+import { view } from './theView.ts';
 
 export const lab = createLab(connectLab);
-export const actions = createActions(lab);
+export const actions = createActions(lab, view);
 export const dropPreview = createDropPreview(lab);
 export const inspector = createInspector(lab);
+keepCompared(lab, view);

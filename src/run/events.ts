@@ -15,6 +15,12 @@ export interface StageRef {
   phase?: Phase;
 }
 
+/** When, counted from the beginning of the run: by the clock, and in tokens sampled or trained on. */
+export interface Spent {
+  timeMs: number;
+  tokens: number;
+}
+
 /** Metric names (RA3.md section 5, RLVR.md section 1). Not every stage reports each. */
 export type Metrics = Record<string, number | null>;
 
@@ -162,10 +168,11 @@ export type RunEvent =
       /** What the run will go through, in order; absent in logs written before it was. */
       stages?: { ref: StageRef; steps: number }[];
     }
-  | ({ type: 'stage'; status: 'start' | 'end'; steps: number; timeMs: number } & StageRef)
+  /** `at`, here and below, is absent in links and in logs written before it was. */
+  | ({ type: 'stage'; status: 'start' | 'end'; steps: number; timeMs: number; at?: Spent } & StageRef)
   /** done of total steps of this stage; overall in [0, 1]; leftMs is an estimate for the whole run. */
   | ({ type: 'progress'; done: number; total: number; overall: number; leftMs: number | null } & StageRef)
-  | ({ type: 'metrics'; step: number; values: Metrics } & StageRef)
+  | ({ type: 'metrics'; step: number; values: Metrics; at?: Spent } & StageRef)
   /** What the policy does now, on a few fixed programs, at this step of this stage. */
   | ({ type: 'traces'; step: number; traces: ShownTrace[] } & StageRef)
   /** Of the `of` programs infused in this EM iteration, the first so many. */

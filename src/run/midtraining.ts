@@ -58,7 +58,7 @@ export class Midtraining {
     try {
       run.optimizer.reset();
       const train = async (report: Report, first: number): Promise<void> => {
-        let since = performance.now();
+        let since = run.spent();
         let tokens = 0;
         for (let step = first; step < settings.steps; step++) {
           tokens += trainer.step(draw(settings.batch), {
@@ -67,14 +67,22 @@ export class Midtraining {
           });
           if ((step + 1) % 5 === 0 || step + 1 === settings.steps) {
             const reports = await trainer.reports();
-            const now = performance.now();
-            for (const r of reports)
-              run.metrics(ref, r.step, {
-                'loss/nll': r.loss,
-                'grad/norm': r.gradNorm,
-                tok_per_s: r === reports.at(-1) ? tokens / ((now - since) / 1000) : null,
-              });
             run.tokens += tokens;
+            const now = run.spent();
+            // reports come several at a time: each step has its share of what was spent between
+            reports.forEach((r, i) => {
+              const share = (i + 1) / reports.length;
+              run.metrics(
+                ref,
+                r.step,
+                {
+                  'loss/nll': r.loss,
+                  'grad/norm': r.gradNorm,
+                  tok_per_s: i + 1 === reports.length ? tokens / ((now.timeMs - since.timeMs) / 1000) : null,
+                },
+                { timeMs: since.timeMs + share * (now.timeMs - since.timeMs), tokens: Math.round(now.tokens - (1 - share) * tokens) },
+              );
+            });
             tokens = 0;
             since = now;
           }

@@ -16,7 +16,7 @@ import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
 import { type RunControl, Stopped } from './control.ts';
 import type { Corpus } from './corpus.ts';
-import type { ArmResult, Metrics, RunEvent, RunSummary, StageRef } from './events.ts';
+import type { ArmResult, Metrics, RunEvent, RunSummary, Spent, StageRef } from './events.ts';
 import { type Arm, ARMS, type Recipe } from './recipe.ts';
 import { NO_STATE, Recovery, type Snapshot, type StageState } from './recovery.ts';
 import { type PlannedStage, planStages } from './stages.ts';
@@ -240,7 +240,8 @@ export class RunCore {
       this.restore(entered.snapshot);
       state.restore(entered.snapshot.data);
     } else {
-      if (this.recovery.isNew(ref, 'start', 0)) this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, ...ref });
+      if (this.recovery.isNew(ref, 'start', 0))
+        this.i.emit({ type: 'stage', status: 'start', steps: planned.steps, timeMs: 0, at: this.spent(), ...ref });
       await this.save(ref, 0, state);
     }
     this.progress(first, true);
@@ -329,13 +330,19 @@ export class RunCore {
     if (this.recovery.isNew(ref, 'notice', 0)) this.i.emit({ type: 'notice', level: 'info', message });
   }
 
-  metrics(ref: StageRef, step: number, values: Record<string, number | null>): void {
+  /** What the run has used up to now. */
+  spent(): Spent {
+    return { timeMs: performance.now() - this.started, tokens: this.tokens };
+  }
+
+  /** @param at when the step ended, where that is not now. */
+  metrics(ref: StageRef, step: number, values: Record<string, number | null>, at: Spent = this.spent()): void {
     const clean: Metrics = {};
     for (const [k, v] of Object.entries(values)) clean[k] = v !== null && Number.isFinite(v) ? v : null;
     for (const [k, v] of Object.entries(values))
       if (v !== null && !Number.isFinite(v))
         this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
-    if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, ...ref });
+    if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, at, ...ref });
   }
 
   /** Names problems that were met and could not be judged, each once. */

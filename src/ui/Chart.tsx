@@ -1,326 +1,289 @@
-// Line and point charts; the only file that names uPlot. Raw lines lie faint under their smoothed ones, gaps stay gaps, intervals are bars at points
-// and bands around lines, a drag zooms, a double click frames, and charts of one axis move their cursors together. Colours and fonts come from the
-// page's CSS variables.
-import './readableLanguage.ts';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
-import uPlot from 'uplot';
-import { align, type ChartData, type Line, smooth } from '../app/curves.ts';
+// A chart with its title, legend, readout and files. Charts of one axis point at the same x; a drag zooms, a double click or F frames; zoom stays while
+// points come. The readout names at most five lines. Out of sight nothing is drawn.
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
+import { csvOf, dashOf, fileStem, svgOf, toneName } from '../app/chartFiles.ts';
+import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
+import { saveFile } from '../app/download.ts';
+import { compact, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
+import { hoverOf, onHover, setHover, useHover } from './hover.ts';
 import { decimal, plain } from './numbers.ts';
+import { Plot, type PlotSettings } from './plot.ts';
 
 interface ChartProps {
   title: string;
   /** What x counts. */
   xLabel: string;
-  data: ChartData;
-  smoothing: number;
-  /** Charts with one axis share it by name: their cursors move together. */
+  unit: Unit;
+  data: DrawnChart;
+  smoothing?: number;
+  /** Charts of one axis share it by name: their cursors move together. */
   axis: string;
   /** Fixed range of y; measured when absent. */
-  range?: [number, number] | undefined;
+  range?: readonly [number, number] | undefined;
   /** What stands there while there is no point. */
   empty: string;
   /** Stands at the right of the title. */
   control?: ReactNode;
-  /** What x counts is not whole steps: any number may stand on its axis. */
-  continuous?: boolean;
-  /** Axes in logarithms. */
-  log?: 'none' | 'x' | 'y' | 'xy';
+  logX?: boolean;
+  logY?: boolean;
+  /** Kept by the page where they are given, else by the chart. */
+  zoom?: readonly [number, number] | null;
+  onZoom?: (range: readonly [number, number] | null) => void;
+  /** Whether lines are named below the title; elsewhere when not. */
+  legend?: boolean;
 }
 
-/** Steps are whole: so are the numbers on their axis. */
-const STEP_INCREMENTS = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((power) => [power, 2 * power, 5 * power]);
+const MAX_READOUT = 5;
 
-const DASH: Record<Line['tone'], number[]> = {
-  ra3: [],
-  ntp: [8, 4],
-  base: [2, 3],
-  'ntp-compute': [8, 2, 2, 2],
-  oracle: [4, 2],
-  shuffled: [1, 3],
-  comments: [10, 4],
-  second: [8, 4],
-  third: [2, 3],
-};
-
-export function Chart({ title, xLabel, data, smoothing, axis, range, empty, control, continuous = false, log = 'none' }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, xLabel, unit, data, smoothing = 0, axis, range, empty, control, logX = false, logY = false, legend = true } = props;
+  const [ownZoom, setOwnZoom] = useState<readonly [number, number] | null>(null);
+  const zoom = props.zoom === undefined ? ownZoom : props.zoom;
+  const onZoom = props.onZoom ?? setOwnZoom;
   const host = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ data, smoothing });
-  latest.current = { data, smoothing };
-  const [hovered, setHovered] = useState<number | null>(null);
+  const plot = useRef<Plot | null>(null);
+  const stale = useRef(false);
   const scheme = useColourScheme();
-  const structure = `${data.lines.map((l) => `${l.label}:${l.tone}:${l.mark}`).join('|')} ${smoothing > 0} ${continuous} ${log} ${range?.join(',') ?? ''} ${data.dividers.length > 0} ${scheme}`;
+  const settings: PlotSettings = { xLabel, unit, smoothing, logX, logY, range, zoom };
+  const latest = useRef({ data, settings, onZoom });
+  latest.current = { data, settings, onZoom };
+  const isEmpty = data.lines.every(({ length }) => length === 0);
+  const structure = `${isEmpty} ${logX} ${logY} ${unit} ${xLabel} ${scheme} ${axis}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: structure stands for what the plot is built from
   useEffect(() => {
     const element = host.current;
-    if (!element || data.lines.length === 0) return;
-    const made = new uPlot(
-      optionsFor({
-        element,
-        lines: data.lines,
-        smoothed: smoothing > 0,
-        axis,
-        xLabel,
-        headroom: data.dividers.length > 0 ? 16 : 8,
-        range,
-        continuous,
-        log,
-        latest: () => latest.current.data,
-        onHover: setHovered,
-      }),
-      plotted(data, smoothing),
-      element,
-    );
+    if (!element) return;
+    const self = {};
+    const made = new Plot(element, latest.current.data, latest.current.settings, {
+      onHover: (at) => {
+        if (at) setHover({ axis, chart: self, ...at });
+        else if (hoverOf(axis)?.chart === self) setHover(null);
+      },
+      onZoom: (to) => latest.current.onZoom(to),
+    });
     plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize(sizeOf(element)));
-    observer.observe(element);
+    let isSeen = true;
+    const resized = new ResizeObserver(() => made.resize());
+    resized.observe(element);
+    const seen = new IntersectionObserver(([entry]) => {
+      isSeen = entry!.isIntersecting;
+      if (isSeen && stale.current) {
+        stale.current = false;
+        made.show(latest.current.data, latest.current.settings);
+      }
+      element.dataset.seen = String(isSeen);
+    });
+    seen.observe(element);
+    const stopHearing = onHover(() => {
+      const hover = hoverOf(axis);
+      if (isSeen && hover?.chart !== self) made.point(hover?.x ?? null);
+    });
     return () => {
-      observer.disconnect();
+      stopHearing();
+      seen.disconnect();
+      resized.disconnect();
       made.destroy();
       plot.current = null;
+      if (hoverOf(axis)?.chart === self) setHover(null);
     };
-  }, [structure, axis]);
+  }, [structure]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: settings is made anew each time; its fields are listed
   useEffect(() => {
-    const made = plot.current;
-    if (!made || made.series.length !== 1 + data.lines.length * (smoothing > 0 ? 2 : 1)) return;
-    const { min, max } = made.scales.x!;
-    const xs = made.data[0];
-    const zoomed = min != null && max != null && xs.length > 1 && (min > xs[0]! || max < xs[xs.length - 1]!);
-    made.batch(() => {
-      made.setData(plotted(data, smoothing), !zoomed);
-      if (zoomed) made.setScale('x', { min, max });
-    });
-  }, [data, smoothing]);
+    if (host.current?.dataset.seen === 'false') stale.current = true;
+    else plot.current?.show(data, settings);
+  }, [data, smoothing, zoom?.[0], zoom?.[1], range?.[0], range?.[1]]);
 
-  const values = data.lines.map((line) => valueAt(line, smoothing, hovered));
-  const written = continuous ? plain : decimal;
-  const summary = data.lines.map((line, i) => `${line.label} ${written(values[i])}`).join(', ');
+  const written = unit === 'number' ? plain : decimal;
+  const named = data.lines.filter(({ faint }) => !faint);
+  const summary = named.map((line) => `${line.label} ${written(valueAt(line, smoothing, null))}`).join(', ');
   return (
     <figure className="chart">
       <figcaption>
         <h3>{title}</h3>
         {control}
-        <ul className="legend">
-          {data.lines.map((line, i) => (
-            <li key={line.label} className={`tone-${line.tone}`}>
-              <svg width="16" height="8" aria-hidden="true">
-                {line.mark === 'points' ? (
-                  <circle cx="8" cy="4" r="3" />
-                ) : (
-                  <line x1="0" x2="16" y1="4" y2="4" strokeDasharray={dashOf(line).join(' ') || undefined} />
-                )}
-              </svg>
-              {line.label} <span className="num">{written(values[i])}</span>
-            </li>
-          ))}
-        </ul>
+        {isEmpty ? null : <ChartFiles title={title} data={data} settings={settings} host={host} plot={plot} />}
+        {legend ? <Legend lines={named} smoothing={smoothing} axis={axis} written={written} /> : null}
       </figcaption>
-      {data.lines.length === 0 ? (
+      {isEmpty ? (
         <div className="plot plot-empty">
           <p className="empty">{empty}</p>
         </div>
       ) : (
-        <div className="plot" role="img" aria-label={`${title} over ${xLabel}: ${summary}`} ref={host} />
+        <div className="plot">
+          <div className="plot-host" role="img" aria-label={`${title} over ${xLabel}: ${summary}`} ref={host} />
+          <Readout lines={named} smoothing={smoothing} axis={axis} unit={unit} written={written} host={host} plot={plot} />
+        </div>
       )}
     </figure>
   );
 }
 
-function dashOf(line: Line): number[] {
-  return line.dash ? [6, 4] : line.dash === false ? [] : DASH[line.tone];
+export function Swatch({ tone, dash, mark }: Pick<DrawnLine, 'tone' | 'dash' | 'mark'>) {
+  return (
+    <svg width="16" height="8" aria-hidden="true" className={toneName(tone)}>
+      {mark === 'points' ? (
+        <circle cx="8" cy="4" r="3" />
+      ) : (
+        <line
+          x1="0"
+          x2="16"
+          y1="4"
+          y2="4"
+          strokeDasharray={dashOf({ tone, ...(dash === undefined ? {} : { dash }) }).join(' ') || undefined}
+        />
+      )}
+    </svg>
+  );
 }
 
-/** The value under the cursor, else the last one. */
-function valueAt(line: Line, smoothing: number, x: number | null): number | null {
-  const ys = smooth(line.y, smoothing);
-  if (x === null) return ys[ys.length - 1] ?? null;
-  let best = -1;
-  for (let i = 0; i < line.x.length && line.x[i]! <= x; i++) best = i;
-  return best < 0 ? null : ys[best]!;
+type Written = (value: number | null) => string;
+
+function Legend({ lines, smoothing, axis, written }: { lines: readonly DrawnLine[]; smoothing: number; axis: string; written: Written }) {
+  const x = useHover(axis)?.x ?? null;
+  return (
+    <ul className="legend">
+      {lines.map((line) => (
+        <li key={line.label}>
+          <Swatch {...line} />
+          <span className={toneName(line.tone)}>{line.label}</span> <span className="num">{written(valueAt(line, smoothing, x))}</span>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
-/** One more row at the axis's end, without values, holds the axis open for what is still to come. */
-function plotted({ lines, end }: ChartData, smoothing: number): uPlot.AlignedData {
-  const drawn = smoothing > 0 ? [...lines, ...lines.map((line) => ({ x: line.x, y: smooth(line.y, smoothing) }))] : lines;
-  const { x, ys } = align(drawn);
-  if (x.length > 0 && x[x.length - 1]! < end) {
-    x.push(end);
-    for (const y of ys) y.push(undefined);
-  }
-  return [x, ...ys] as uPlot.AlignedData;
-}
-
-interface PlotOptions {
-  element: HTMLElement;
-  lines: readonly Line[];
-  smoothed: boolean;
+interface ReadoutProps {
+  lines: readonly DrawnLine[];
+  smoothing: number;
   axis: string;
-  xLabel: string;
-  /** Room above the lines, where the names of the iterations stand. */
-  headroom: number;
-  range: [number, number] | undefined;
-  continuous: boolean;
-  log: 'none' | 'x' | 'y' | 'xy';
-  latest: () => ChartData;
-  onHover: (x: number | null) => void;
+  unit: Unit;
+  written: Written;
+  host: RefObject<HTMLDivElement | null>;
+  plot: RefObject<Plot | null>;
 }
 
-function optionsFor(options: PlotOptions): uPlot.Options {
-  const { element, lines, smoothed, axis, xLabel, headroom, range, continuous, log, latest, onHover } = options;
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `11px ${style.fontFamily}`;
-  const quiet = { stroke: colour('--ink-2'), font, grid: { stroke: colour('--hairline'), width: 1 }, ticks: { show: false } };
-  const seriesOf = (line: Line, faint: boolean): uPlot.Series => ({
-    label: line.label,
-    stroke: colour(`--tone-${line.tone}`),
-    width: line.mark === 'points' ? 0 : faint ? 1 : 1.75,
-    alpha: faint ? 0.28 : 1,
-    dash: faint ? [] : dashOf(line),
-    points: line.mark === 'points' ? { show: true, size: 6, fill: colour(`--tone-${line.tone}`) } : { show: false },
-    spanGaps: false,
-  });
-  const logX = log.includes('x');
-  const logY = log.includes('y');
-  const logAxis = { splits: (_: uPlot, __: number, from: number, to: number) => logSplits(from, to), filter: (_: uPlot, s: number[]) => s };
-  return {
-    ...sizeOf(element),
-    padding: [headroom, 8, 0, 0],
-    legend: { show: false },
-    cursor: {
-      sync: { key: axis, setSeries: false },
-      points: { show: !smoothed, size: 5 },
-      drag: { x: true, y: false },
-      y: false,
-    },
-    scales: {
-      x: {
-        time: false,
-        ...(logX ? { distr: 3 as const } : {}),
-        range: (_, from, to) => (continuous ? padded(from, to, logX) : [from, Math.max(to, from + 1)]),
-      },
-      y: {
-        ...(logY ? { distr: 3 as const } : {}),
-        ...(range ? { range } : continuous ? { range: () => padded(...extent(latest().lines), logY) } : {}),
-      },
-    },
-    axes: [
-      {
-        ...quiet,
-        size: 20,
-        gap: 4,
-        space: 48,
-        ...(continuous ? {} : { incrs: STEP_INCREMENTS }),
-        ...(logX ? logAxis : {}),
-        values: (_, splits) => splits.map((v) => compact(v)),
-        grid: { show: false },
-        label: xLabel,
-        labelSize: 16,
-        labelGap: 0,
-        labelFont: font,
-      },
-      { ...quiet, size: 44, gap: 4, space: 32, ...(logY ? logAxis : {}), values: (_, splits) => splits.map((v) => compact(v)) },
-    ],
-    series: [{}, ...lines.map((line) => seriesOf(line, smoothed)), ...(smoothed ? lines.map((line) => seriesOf(line, false)) : [])],
-    hooks: {
-      setCursor: [
-        (u) => {
-          const { idx, left } = u.cursor;
-          onHover(idx === null || idx === undefined || left === undefined || left < 0 ? null : (u.data[0][idx] ?? null));
-        },
-      ],
-      drawAxes: [
-        (u) => drawDividers(u, latest().dividers, colour('--ink-3'), font),
-        (u) => drawIntervals(u, latest().lines, (line) => colour(`--tone-${line.tone}`)),
-      ],
-    },
+/** The values nearest to the pointer, beside it, in the chart that it is in. */
+function Readout({ lines, smoothing, axis, unit, written, host, plot }: ReadoutProps) {
+  const hover = useHover(axis);
+  const element = host.current;
+  if (!hover || !element?.matches(':hover') || !plot.current) return null;
+  const { x, y } = hover;
+  const rows = nearest(lines, smoothing, x, y, MAX_READOUT);
+  if (rows.length === 0) return null;
+  const left = plot.current.placeOf(x);
+  const isRight = left > element.clientWidth / 2;
+  return (
+    <div className="readout" style={isRight ? { right: element.clientWidth - left + 12 } : { left: left + 12 }} aria-hidden="true">
+      <p className="num">{unit === 'time' ? seconds(x) : unit === 'step' ? String(Math.round(x)) : compact(x)}</p>
+      <ul>
+        {rows.map(({ line, value }) => (
+          <li key={line.label}>
+            <Swatch {...line} />
+            <span>{line.label}</span>
+            <span className="num">{written(value)}</span>
+            {smoothing > 0 && !line.track.low ? <span className="num raw">{written(valueAt(line, 0, x))}</span> : null}
+          </li>
+        ))}
+      </ul>
+      {lines.length > rows.length ? <p>{lines.length - rows.length} more</p> : null}
+    </div>
+  );
+}
+
+interface ChartFilesProps {
+  title: string;
+  data: DrawnChart;
+  settings: PlotSettings;
+  host: RefObject<HTMLDivElement | null>;
+  plot: RefObject<Plot | null>;
+}
+
+function ChartFiles({ title, data, settings, host, plot }: ChartFilesProps) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  const save = (make: () => void) => () => {
+    if (menu.current) menu.current.open = false;
+    make();
   };
+  const stem = fileStem(title);
+  const asSvg = () => {
+    const text = svgOf(data, { ...settings, title, colorOf: (tone) => lightColour(host.current!, tone) });
+    if (text) saveFile(`${stem}.svg`, text, 'image/svg+xml');
+  };
+  const asPng = () => {
+    plot.current?.show(data, settings);
+    // the plot draws itself at the end of the task
+    setTimeout(() => {
+      if (plot.current && host.current) picture(title, data, plot.current, host.current).toBlob((blob) => blob && void savePng(stem, blob));
+    });
+  };
+  return (
+    <details className="chart-files" ref={menu}>
+      <summary aria-label={`Save ${title}`} title="Save as PNG, SVG or CSV">
+        ⤓
+      </summary>
+      <div>
+        <button type="button" onClick={save(asPng)}>
+          PNG
+        </button>
+        <button type="button" onClick={save(asSvg)}>
+          SVG
+        </button>
+        <button type="button" onClick={save(() => saveFile(`${stem}.csv`, csvOf(settings.xLabel, data), 'text/csv'))}>
+          CSV
+        </button>
+      </div>
+    </details>
+  );
 }
 
-function sizeOf(element: HTMLElement): { width: number; height: number } {
-  return { width: element.clientWidth, height: element.clientHeight };
+async function savePng(stem: string, blob: Blob): Promise<void> {
+  saveFile(`${stem}.png`, new Uint8Array(await blob.arrayBuffer()), 'image/png');
 }
 
-function compact(value: number): string {
-  const [scaled, unit] = Math.abs(value) >= 1e6 ? [value / 1e6, ' M'] : Math.abs(value) >= 1e4 ? [value / 1e3, ' k'] : [value, ''];
-  return `${String(Number(scaled.toPrecision(4))).replace('-', '−')}${unit}`;
-}
-
-/** Least and largest value of lines and their intervals. */
-function extent(lines: readonly Line[]): [number, number] {
-  const values = lines.flatMap((line) => [...line.y, ...(line.low ?? []), ...(line.high ?? [])]).filter((v): v is number => v !== null);
-  return [Math.min(...values), Math.max(...values)];
-}
-
-/** Room for the marks at both ends. */
-function padded(from: number, to: number, log: boolean): [number, number] {
-  if (log) return [from / (to / from || 1) ** 0.05 / 1.05, to * (to / from || 1) ** 0.05 * 1.05];
-  const room = 0.05 * (to - from || Math.abs(to) || 1);
-  return [from - room, to + room];
-}
-
-/** 1, 2 and 5 times powers of ten where few of them are in reach, powers alone otherwise. */
-function logSplits(from: number, to: number): number[] {
-  const decades = Math.log10(to / from);
-  const steps = decades > 3 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 5];
-  const first = Math.floor(Math.log10(from));
-  const powers = Array.from({ length: Math.ceil(decades) + 2 }, (_, i) => first + i);
-  return powers.flatMap((power) => steps.map((step) => step * 10 ** power)).filter((v) => v >= from && v <= to);
-}
-
-function drawIntervals(u: uPlot, lines: readonly Line[], colourOf: (line: Line) => string): void {
-  const { ctx, bbox } = u;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  for (const line of lines) {
-    const { x, low, high } = line;
-    if (!low || !high) continue;
-    const at = (i: number, value: number): [number, number] => [u.valToPos(x[i]!, 'x', true), u.valToPos(value, 'y', true)];
-    ctx.strokeStyle = colourOf(line);
-    ctx.fillStyle = colourOf(line);
-    ctx.beginPath();
-    if (line.mark === 'points') {
-      ctx.lineWidth = 1.5 * devicePixelRatio;
-      x.forEach((_, i) => {
-        ctx.moveTo(...at(i, low[i]!));
-        ctx.lineTo(...at(i, high[i]!));
-      });
-      ctx.stroke();
-    } else {
-      ctx.globalAlpha = 0.12;
-      x.forEach((_, i) => ctx.lineTo(...at(i, high[i]!)));
-      for (let i = x.length - 1; i >= 0; i--) ctx.lineTo(...at(i, low[i]!));
-      ctx.fill();
-      ctx.globalAlpha = 1;
-    }
-  }
-  ctx.restore();
-}
-
-function drawDividers(u: uPlot, dividers: ChartData['dividers'], stroke: string, font: string): void {
-  const { ctx, bbox } = u;
+/** The plot under its title and legend, on paper. */
+function picture(title: string, { lines }: DrawnChart, plot: Plot, host: HTMLElement): HTMLCanvasElement {
   const ratio = devicePixelRatio;
-  ctx.save();
-  ctx.strokeStyle = stroke;
-  ctx.fillStyle = stroke;
-  ctx.lineWidth = ratio;
-  ctx.font = font.replace(/^(\d+)px/, (_, px: string) => `${Number(px) * ratio}px`);
-  ctx.textAlign = 'left';
-  ctx.textBaseline = 'bottom';
-  for (const { x, label } of dividers) {
-    const left = Math.round(u.valToPos(x, 'x', true));
-    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+  const style = getComputedStyle(host);
+  const ink = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const canvas = document.createElement('canvas');
+  const head = 52 * ratio;
+  canvas.width = plot.canvas.width + 16 * ratio;
+  canvas.height = plot.canvas.height + head + 8 * ratio;
+  const ctx = canvas.getContext('2d')!;
+  ctx.fillStyle = ink('paper');
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  ctx.fillStyle = ink('ink');
+  ctx.font = `600 ${14 * ratio}px ${style.fontFamily}`;
+  ctx.fillText(title, 12 * ratio, 22 * ratio);
+  ctx.font = `${12 * ratio}px ${style.fontFamily}`;
+  ctx.lineWidth = 2 * ratio;
+  let left = 12 * ratio;
+  for (const line of lines.filter(({ faint }) => !faint)) {
+    ctx.strokeStyle = ink(toneName(line.tone));
+    ctx.setLineDash(dashOf(line).map((length) => length * ratio));
     ctx.beginPath();
-    ctx.moveTo(left + 0.5, bbox.top);
-    ctx.lineTo(left + 0.5, bbox.top + bbox.height);
+    ctx.moveTo(left, 40 * ratio);
+    ctx.lineTo(left + 20 * ratio, 40 * ratio);
     ctx.stroke();
-    ctx.fillText(label, left - ratio, bbox.top - 2 * ratio);
+    ctx.fillText(line.label, left + 26 * ratio, 44 * ratio);
+    left += 26 * ratio + ctx.measureText(line.label).width + 20 * ratio;
   }
-  ctx.restore();
+  ctx.drawImage(plot.canvas, 8 * ratio, head);
+  return canvas;
+}
+
+/** A tone as it is on light paper, whatever the page's scheme: figures bring their own paper. */
+function lightColour(host: HTMLElement, tone: Tone): string {
+  const light = document.createElement('div');
+  light.className = 'light-colours';
+  host.append(light);
+  const colour = getComputedStyle(light)
+    .getPropertyValue(`--${toneName(tone)}`)
+    .trim();
+  light.remove();
+  return colour;
 }
 
 function useColourScheme(): 'dark' | 'light' {

@@ -2,6 +2,7 @@
 import { useEffect } from 'react';
 import { actionForKey } from '../app/actions.ts';
 import { actions, lab } from '../app/theLab.ts';
+import { ComparePanel } from './ComparePanel.tsx';
 import { DropZone } from './DropZone.tsx';
 import { FoundPanel } from './FoundPanel.tsx';
 import { Header } from './Header.tsx';
@@ -40,6 +41,7 @@ export function Page() {
             <Provenance />
           </Boundary>
           <LearningPanel />
+          <ComparePanel />
           <FoundPanel />
           <TheoryPanel />
           <RolloutsPanel />

@@ -13,6 +13,7 @@ import {
   type TheoryChart,
   type TheoryResult,
 } from '../app/theory.ts';
+import { drawn } from '../app/curves.ts';
 import { convergencePoint, durationChart, ofRunInWords, thinkRatePoint, theoryOfRun } from '../app/theoryOfRun.ts';
 import { Chart } from './Chart.tsx';
 import { Formula } from './Formula.tsx';
@@ -127,17 +128,17 @@ function Charts({ name, result, settings }: { name: InstrumentName; result: Theo
   const run = useMemo(() => theoryOfRun(log, cut), [log, cut, version]);
   const beside = name === 'convergence' || name === 'sticky-elbo' ? ofRunInWords(run) : null;
   const charts = useMemo(() => {
-    const all: { chart: TheoryChart; data: ReturnType<typeof chartData> }[] = (result?.charts ?? []).map((chart) => {
+    const all: { chart: TheoryChart; data: ReturnType<typeof drawn> }[] = (result?.charts ?? []).map((chart) => {
       const ofRun =
         chart.name === 'sweeps'
           ? convergencePoint(run, 10 ** settings.toleranceLog10!)
           : chart.name === 'think-rate'
             ? thinkRatePoint(run, RANGES['sticky-elbo'].c.max)
             : [];
-      return { chart, data: chartData(chart, ofRun) };
+      return { chart, data: drawn(chartData(chart, ofRun)) };
     });
     const durations = name === 'convergence' ? durationChart(run) : null;
-    if (durations && all.length > 0) all.push({ chart: durations, data: chartData(durations) });
+    if (durations && all.length > 0) all.push({ chart: durations, data: drawn(chartData(durations)) });
     return all;
   }, [name, result, run, settings.toleranceLog10]);
   return (
@@ -149,12 +150,12 @@ function Charts({ name, result, settings }: { name: InstrumentName; result: Theo
             title={chart.title}
             xLabel={chart.xLabel}
             data={data}
-            smoothing={0}
             axis={`theory ${name} ${chart.xLabel}`}
             range={RANGE_OF_Y[chart.name]}
             empty=""
-            continuous
-            log={chart.log}
+            unit="number"
+            logX={chart.log.includes('x')}
+            logY={chart.log.includes('y')}
           />
         ))}
       </div>

@@ -1,7 +1,7 @@
 // What the report's figures have in common: the arms' colours, curves over seeds as bands, names of files. Pure. Refuses nothing.
 import type { Arm } from '../../run/recipe.ts';
 import { tInterval } from '../../evaluate/tInterval.ts';
-import { type ChartSeries, type ChartSpec, lineChart } from '../lineChart.ts';
+import { type ChartSeries, type ChartSpec, lineChart } from '../../share/lineChart.ts';
 import type { Point } from './metric.ts';
 import { mean } from './numbers.ts';
 

@@ -1,7 +1,7 @@
 // A sweep over one setting: score, think rate and segment length against it, with intervals. Pure. Promises nothing for studies that are no sweep: no
 // section. Refuses nothing.
 import { type Arm, ARM_LABEL, ARMS } from '../../run/recipe.ts';
-import type { ChartSeries } from '../lineChart.ts';
+import type { ChartSeries } from '../../share/lineChart.ts';
 import { type Figures, intervalSeries, rangeOf, TONE } from './figures.ts';
 import { type Field, readField, resultOf } from './metric.ts';
 import { sweepOf } from './study.ts';

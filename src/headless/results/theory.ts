@@ -6,7 +6,7 @@ import type { TheoryReport } from '../../midtrain/theory/instruments.ts';
 import { HORIZON_GAMMA } from '../../midtrain/durations.ts';
 import type { ArmResult } from '../../run/events.ts';
 import { type Arm, ARM_LABEL, ARMS } from '../../run/recipe.ts';
-import type { ChartSeries, ChartSpec, Tick } from '../lineChart.ts';
+import type { ChartSeries, ChartSpec, Tick } from '../../share/lineChart.ts';
 import { ARM_HEAD, type ArmRow, evaluated, fieldColumn } from './arms.ts';
 import { bandSeries, COLORS, type Figures, rangeOf, TONE } from './figures.ts';
 import { lastOf, metricCurve, RARE_THOUGHTS, reachOf, resultOf } from './metric.ts';

@@ -262,7 +262,7 @@ describe('keys', () => {
 
   it('do what the buttons do, except while typing or with a modifier', async () => {
     const { lab, state } = await openedLab();
-    const actions = createActions(lab);
+    const actions = createActions(lab, { frame: () => undefined });
     expect(actionForKey(actions, state(), press('R'))).toBe(actions.run);
     expect(actionForKey(actions, state(), press('r', { tagName: 'TEXTAREA' }))).toBeNull();
     expect(actionForKey(actions, state(), press('r', { tagName: 'INPUT', type: 'text' }))).toBeNull();
@@ -273,7 +273,7 @@ describe('keys', () => {
 
   it('are all different', async () => {
     const { lab } = await openedLab();
-    const keys = Object.values(createActions(lab)).map((a) => a.key);
+    const keys = Object.values(createActions(lab, { frame: () => undefined })).map((a) => a.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });

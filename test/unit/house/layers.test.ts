@@ -45,7 +45,7 @@ const DOORS: Record<string, string[]> = {
   'src/worker/client.ts': ['app', 'headless'],
   'src/worker/liveness.ts': ['app'],
   'src/worker/theoryClient.ts': ['app'],
-  'src/evaluate/tInterval.ts': ['midtrain'],
+  'src/evaluate/tInterval.ts': ['midtrain', 'app'],
 };
 
 /** Plain-Node scripts that the sources may use: file -> layers. */

@@ -1,6 +1,6 @@
 // The report from small logs: every table and figure, well formed, the same for the same logs.
 import { describe, expect, it } from 'vitest';
-import { escapeXml, lineChart, ticks } from '../../../../src/headless/lineChart.ts';
+import { escapeXml, lineChart, ticks } from '../../../../src/share/lineChart.ts';
 import { significance } from '../../../../src/headless/results/arms.ts';
 import { correlation } from '../../../../src/headless/results/deficiency.ts';
 import { bandSeries, intervalSeries, rangeOf } from '../../../../src/headless/results/figures.ts';

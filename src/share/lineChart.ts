@@ -13,6 +13,10 @@ export interface ChartSeries {
   hi?: readonly (number | null)[];
   /** line: a line in the band from lo to hi (when left out); intervals: a line with a dot and an error bar at each point; dots: dots alone. */
   as?: 'line' | 'intervals' | 'dots';
+  /** Pale and thin, without a place in the legend. */
+  faint?: boolean;
+  /** Where values were not finite: a cross at the bottom. */
+  gaps?: readonly number[];
 }
 
 export interface Tick {
@@ -25,6 +29,8 @@ export interface ChartSpec {
   xLabel: string;
   yLabel: string;
   yRange: readonly [number, number];
+  /** Measured when absent; points beyond it are left out. */
+  xRange?: readonly [number, number];
   series: readonly ChartSeries[];
   /** Vertical hairlines with a word at their top. */
   dividers?: readonly { x: number; label: string }[];
@@ -59,13 +65,13 @@ export function ticks(lo: number, hi: number, wanted: number): number[] {
   return out;
 }
 
-export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = [], xTicks, yTicks }: ChartSpec): string {
+export function lineChart({ title, xLabel, yLabel, yRange, xRange, series, dividers = [], xTicks, yTicks }: ChartSpec): string {
   const xs = [...series.flatMap((s) => [...s.x]), ...(xTicks ?? []).map((t) => t.at)];
   if (!series.some((s) => s.x.length > 0)) throw new RangeError(`"${title}" has no points to draw.`);
-  const legend = legendOf(series);
+  const legend = legendOf(series.filter((s) => !s.faint));
   const top = PLOT.top + LEGEND_ROW * legend.extraRows;
   const height = HEIGHT + LEGEND_ROW * legend.extraRows;
-  const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
+  const [x0, x1] = xRange ?? [least(xs), -least(xs.map((x) => -x))];
   const [y0, y1] = yRange;
   const px = (x: number): string => (PLOT.left + ((x - x0) / (x1 - x0 || 1)) * (WIDTH - PLOT.left - PLOT.right)).toFixed(1);
   const py = (y: number): string =>
@@ -83,7 +89,10 @@ export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = []
     parts.push(`<line x1="${px(x)}" x2="${px(x)}" y1="${top}" y2="${bottom}" stroke="${PALE}" stroke-dasharray="2 3"/>`);
     parts.push(text(Number(px(x)) + 4, top + 12, label, `fill="${PALE}"`));
   }
-  for (const s of series) parts.push(...drawSeries(s, px, py));
+  for (const s of series) {
+    parts.push(...drawSeries(s, (x) => x >= x0 && x <= x1, px, py));
+    for (const x of s.gaps ?? []) if (x >= x0 && x <= x1) parts.push(crossAt(Number(px(x)), bottom - 5, s.color));
+  }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeXml(title)}" font-family="system-ui, sans-serif" font-size="12">`,
     `<title>${escapeXml(title)}</title>`,
@@ -96,6 +105,15 @@ export function lineChart({ title, xLabel, yLabel, yRange, series, dividers = []
     '</svg>',
     '',
   ].join('\n');
+}
+
+function least(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+}
+
+function crossAt(x: number, y: number, color: string): string {
+  const [l, r, t, b] = [x - 3, x + 3, y - 3, y + 3].map((v) => v.toFixed(1));
+  return `<path d="M${l} ${t}L${r} ${b}M${l} ${b}L${r} ${t}" stroke="${color}" stroke-width="1.5"><title>not a number</title></path>`;
 }
 
 const roundTick = (at: number): Tick => ({ at, label: String(at) });
@@ -127,10 +145,11 @@ function legendOf(series: readonly ChartSeries[]): { parts: string[]; extraRows:
   return { parts, extraRows };
 }
 
-function drawSeries(s: ChartSeries, px: (x: number) => string, py: (y: number) => string): string[] {
-  const { lo, hi, as = 'line' } = s;
+function drawSeries(s: ChartSeries, isInside: (x: number) => boolean, px: (x: number) => string, py: (y: number) => string): string[] {
+  const { lo, hi, as = 'line', faint = false } = s;
+  const shown = s.mean.map((v, i) => (isInside(s.x[i]!) ? v : null));
   const parts: string[] = [];
-  for (const run of unbroken(s.mean)) {
+  for (const run of unbroken(shown)) {
     if (as === 'line' && lo && hi && run.length > 1) {
       const upper = run.map((i) => `${px(s.x[i]!)},${py(hi[i] ?? s.mean[i]!)}`);
       const lower = run.map((i) => `${px(s.x[i]!)},${py(lo[i] ?? s.mean[i]!)}`).reverse();
@@ -138,8 +157,10 @@ function drawSeries(s: ChartSeries, px: (x: number) => string, py: (y: number) =
     }
     const points = run.map((i) => `${px(s.x[i]!)},${py(s.mean[i]!)}`).join(' ');
     if (as !== 'dots' && run.length > 1)
-      parts.push(`<polyline points="${points}" fill="none" stroke="${s.color}" stroke-width="2" stroke-dasharray="${s.dash}"/>`);
-    for (const i of as === 'line' && run.length > 1 ? [] : run) {
+      parts.push(
+        `<polyline points="${points}" fill="none" stroke="${s.color}" ${faint ? 'stroke-width="1" stroke-opacity="0.35"' : 'stroke-width="2"'} stroke-dasharray="${s.dash}"/>`,
+      );
+    for (const i of faint ? [] : as === 'line' && run.length > 1 ? [] : run) {
       const [x, y] = [px(s.x[i]!), py(s.mean[i]!)];
       if (as === 'intervals' && lo?.[i] != null && hi?.[i] != null)
         parts.push(`<line x1="${x}" x2="${x}" y1="${py(lo[i])}" y2="${py(hi[i])}" stroke="${s.color}" stroke-width="1.5"/>`);
