@@ -2,8 +2,9 @@
 //          codebook form: softmax over {act, think}; text form: Bernoulli(k'), k' = sigmoid(logit p(think token) + bias). A thought's content
 //          is sampled (codebook: one id in [contentLo, contentHi); text: any id until contentEnd, which is forced after maxLatent tokens).
 //          Then the line: forced tokens as they stand, sampled ones by softmax over [symbolLo, symbolHi). Temperature 1, Gumbel-max.
+//          Codebook contents that are switched off are left out of their softmax; with thoughts off every decision is act.
 // in: logits (rows, ld) f32; settings (16) u32: seed, stream, form (0 codebook, 1 text), act, think, contentLo, contentHi, contentEnd,
-//     maxLatent, symbolLo, symbolHi, bias bits; script (B, S) vec2<u32>: token, flags (1 sampled, 2 starts a line, 4 prompt, 8 ends the row)
+//     maxLatent, symbolLo, symbolHi, bias bits, 1 = thoughts off, 96 bits of contents off from contentLo on; script (B, S) vec2<u32>: token, flags (1 sampled, 2 starts a line, 4 prompt, 8 ends the row)
 // out: state (8, stride) u32: position, current token, two lines of pairs (pinLo, pinHi), cursor, phase (0 script, 1 decided, 2 content), tokens
 //      of the thought, done; ids (B, T) u32; role (B, T) u32 (0 prompt, 1 decision, 2 think, 3 content, 4 content end, 5 line; + 16 when the cap
 //      forced it); record (B, T) vec4<f32> at the token's position: its log-probability under the softmax it was drawn from (forced: over all ids),
@@ -24,6 +25,11 @@ struct Args { rows: u32, firstRow: u32, V: u32, ld: u32, T: u32, S: u32, stride:
 //!include "lib/reduce.wgsl"
 //!include "lib/rng.wgsl"
 //!include "lib/gumbel.wgsl"
+
+fn isOff(id: u32) -> bool {
+  let k = id - settings[5];
+  return k < 96u && ((settings[13u + k / 32u] >> (k % 32u)) & 1u) == 1u;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -51,15 +57,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var hi = args.V;
   if (content && !text) { lo = settings[5]; hi = settings[6]; }
   if (deciding && !text) { lo = min(settings[3], think); hi = max(settings[3], think) + 1u; }
+  if (deciding && !text && settings[12] == 1u) {
+    lo = settings[3];
+    hi = lo + 1u;
+  }
+  let screened = content && !text;
   if (lineSampled && !(deciding && !text)) { lo = settings[9]; hi = settings[10]; }
   let draws = (content && !capped) || (deciding && !text) || lineSampled;
 
   var m = -3.0e38;
-  for (var v = lo + lane; v < hi; v += LANES) { m = max(m, logits[at + v]); }
+  for (var v = lo + lane; v < hi; v += LANES) { if (!(screened && isOff(v))) { m = max(m, logits[at + v]); } }
   m = rowMax(m, local);
   var sum = 0.0;
   var dotted = 0.0;
   for (var v = lo + lane; v < hi; v += LANES) {
+    if (screened && isOff(v)) { continue; }
     let x = logits[at + v] - m;
     let e = exp(x);
     sum += e;
@@ -77,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let noise = philox(key, vec4<u32>(pos, row, v4, 0u));
       for (var k = 0u; k < 4u; k++) {
         let v = v4 * 4u + k;
-        if (v >= lo && v < hi) { best = better(best, logits[at + v] + gumbel(noise[k]), v); }
+        if (v >= lo && v < hi && !(screened && isOff(v))) { best = better(best, logits[at + v] + gumbel(noise[k]), v); }
       }
     }
   }

@@ -98,6 +98,8 @@ export interface Lab {
   setField(path: string, value: unknown): void;
   setText(text: string): void;
   generate(options: GenerateOptions, arm: Arm | null): Promise<void>;
+  /** One call to the worker; starts a worker where there is none. */
+  ask<T>(call: (api: LabApi) => Promise<T>): Promise<T>;
   seek(position: number): void;
   playOrHold(): void;
   position(): number;
@@ -441,6 +443,8 @@ export function createLab(connect: () => LabConnection): Lab {
         set((s) => ({ trial: { ...s.trial, busy: false, error: said(error) } }));
       }
     },
+
+    ask: (call) => call(api()),
 
     seek: (position) => {
       if (!playback) return;

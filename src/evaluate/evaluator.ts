@@ -2,7 +2,7 @@
 // thinks, and the negative log-likelihood of held-out expert lines under its own thoughts.
 // Promises: the same seed judges every arm on the same programs. Refuses nothing.
 import { type BatchPlan, BatchRows, makeScorePlan } from '../model/batch.ts';
-import { type LatentPolicy, LatentRollout } from '../model/latentRollout.ts';
+import { type LatentPolicy, LatentRollout, type SwitchedOff } from '../model/latentRollout.ts';
 import type { Transformer } from '../model/transformer.ts';
 import type { ArmResult } from '../run/events.ts';
 import { lineChoices } from '../midtrain/actionSet.ts';
@@ -61,10 +61,10 @@ export class Evaluator {
     }
   }
 
-  /** Rollouts of the latent policy along each program's script. */
-  scripted(): Sampler<LatentTrace & { truncated: false }> {
+  /** Rollouts of the latent policy along each program's script, without what is switched off. */
+  scripted(off: SwitchedOff = []): Sampler<LatentTrace & { truncated: false }> {
     const sample = async (programs: readonly Program[], seed: number, stream: number) =>
-      (await this.sample(programs, false, seed, stream)).map((trace) => ({ ...trace, truncated: false as const }));
+      (await this.sample(programs, false, seed, stream, 0, off)).map((trace) => ({ ...trace, truncated: false as const }));
     return { rows: this.shape.rows, sample };
   }
 
@@ -153,12 +153,20 @@ export class Evaluator {
     }));
   }
 
-  private async sample(programs: readonly Program[], forced: boolean, seed: number, stream: number, bias = 0): Promise<LatentTrace[]> {
+  private async sample(
+    programs: readonly Program[],
+    forced: boolean,
+    seed: number,
+    stream: number,
+    bias = 0,
+    off: SwitchedOff = [],
+  ): Promise<LatentTrace[]> {
     const record = await this.rollout.run(
       programs.map((p) => scriptOf(p, forced)),
       seed,
       stream,
       bias,
+      off,
     );
     return programs.map((p, row) => readTrace(record, row, this.shape.T, p, this.latent.form));
   }

@@ -33,6 +33,33 @@ export interface LatentPolicy {
   bias: number;
 }
 
+/** What a rollout may not choose: thoughts altogether, or some contents of a codebook. */
+export type SwitchedOff = 'thoughts' | readonly number[];
+/** Contents that have a bit in the sampler's settings. */
+const MOST_SCREENED = 96;
+
+/** Words 12 to 15 of the sampler's settings. */
+function screen(form: LatentForm, off: SwitchedOff): [number, number, number, number] {
+  const words: [number, number, number, number] = [0, 0, 0, 0];
+  if (off.length === 0) return words;
+  if (form.kind !== 'codebook') throw new ModelError('Thoughts that are free text cannot be switched off in sampling; a codebook’s can.');
+  if (off === 'thoughts') words[0] = 1;
+  else {
+    const { contentLo, contentHi } = form;
+    for (const id of off) {
+      const k = id - contentLo;
+      if (!(k >= 0 && id < contentHi)) throw new ModelError(`${id} is no latent: the codebook's are ${contentLo} to ${contentHi - 1}.`);
+      if (k >= MOST_SCREENED)
+        throw new ModelError(`Latent ${id} cannot be switched off: only the first ${MOST_SCREENED} of the codebook can.`);
+      const word = (1 + (k >>> 5)) as 1 | 2 | 3;
+      words[word] = (words[word] | (1 << (k & 31))) >>> 0;
+    }
+    if (new Set(off).size >= contentHi - contentLo)
+      throw new ModelError('Every latent is switched off, so nothing is left to think. Switch thoughts off instead.');
+  }
+  return words;
+}
+
 /** Rollouts of the latent policy: B rows of at most T tokens, scripts of at most S tokens, window W. */
 export class LatentRollout {
   private readonly model: Transformer;
@@ -115,8 +142,17 @@ export class LatentRollout {
     return new LatentRollout(model, B, T, S, stride, policy, plan, value);
   }
 
-  /** Rolls every script out (at most B). (seed, stream) names the random numbers: the same pair gives the same rollout. `bias` replaces the policy's. */
-  async run(scripts: readonly Script[], seed: number, stream: number, bias = this.policy.bias): Promise<RolloutRecord> {
+  /**
+   * Rolls every script out (at most B). (seed, stream) names the random numbers: the same pair gives the same rollout. `bias` replaces the policy's. What
+   * is switched off is left out of its softmax; the noise of what is left stays the same.
+   */
+  async run(
+    scripts: readonly Script[],
+    seed: number,
+    stream: number,
+    bias = this.policy.bias,
+    off: SwitchedOff = [],
+  ): Promise<RolloutRecord> {
     const { gpu } = this.model;
     const { B, T, S, stride } = this;
     if (scripts.length > B) throw new ModelError(`${scripts.length} scripts for a rollout of ${B} rows.`);
@@ -153,6 +189,7 @@ export class LatentRollout {
     writeTensor(gpu, this.state, state);
     writeTensor(gpu, this.ids, ids);
     const f32 = new Uint32Array(Float32Array.of(bias).buffer)[0] as number;
+    const screened = screen(form, off);
     const settings =
       form.kind === 'codebook'
         ? [
@@ -168,10 +205,7 @@ export class LatentRollout {
             symbolLo,
             symbolHi,
             f32,
-            0,
-            0,
-            0,
-            0,
+            ...screened,
           ]
         : [
             seed >>> 0,
@@ -186,10 +220,7 @@ export class LatentRollout {
             symbolLo,
             symbolHi,
             f32,
-            0,
-            0,
-            0,
-            0,
+            ...screened,
           ];
     writeTensor(gpu, this.settings, Uint32Array.from(settings));
     this.plan.run(Math.min(steps, T) - 1);

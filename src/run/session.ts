@@ -11,10 +11,11 @@ import { type NamedTensor, readSafetensors } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import type { PythonSandbox } from '../verify/python.ts';
+import { Ablation } from './ablation.ts';
 import { RunControl } from './control.ts';
-import { makeCorpus } from './corpus.ts';
+import { type Corpus, makeCorpus } from './corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
-import type { RunEvent, RunSummary } from './events.ts';
+import type { AblationResult, RunEvent, RunSummary } from './events.ts';
 import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
@@ -65,6 +66,11 @@ export class Session {
   private from: DroppedModel | null = null;
   private traces = '';
   private samples: RunOutcome['samples'] = new Map();
+  private corpus: Corpus | null = null;
+  /** An arm on the device, ready to be measured again with other latents switched off. */
+  private ablation: { arm: Arm; gpu: GpuContext; model: Transformer; ablation: Ablation } | null = null;
+  /** Measurements of trained arms, one behind the other; a run waits for the last. */
+  private measuring: Promise<unknown> = Promise.resolve();
 
   private readonly sandbox: () => PythonSandbox | null;
 
@@ -102,6 +108,8 @@ export class Session {
     const control = new RunControl();
     this.control.current = control;
     try {
+      await this.measuring;
+      this.releaseAblation();
       const folder = await this.folderOf(recipe, embedded);
       const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder));
       const ranges = [...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens);
@@ -114,6 +122,7 @@ export class Session {
       this.arms = new Map();
       this.samples = new Map();
       this.recipe = recipe;
+      this.corpus = corpus;
       this.from = folder;
       const { summary, arms, infused, samples, gpu } = await runRecipe({
         gpu: this.gpu,
@@ -163,6 +172,43 @@ export class Session {
   ): Promise<DroppedModel> {
     if (model === 'dropped' || !isBuiltin(kind)) return this.model as DroppedModel;
     return model === 'fresh' ? freshFolder(builtinTask(kind)) : embeddedModel(await embedded(kind));
+  }
+
+  /**
+   * pass@1 of a trained arm with latents switched off in sampling (`thoughts` as traces show them, null: all) and without; reports as it goes. Throws
+   * RecipeError while a run goes on, for arms that are not there, and where latents cannot be switched off.
+   */
+  ablate(arm: Arm, thoughts: readonly string[] | null, report: (soFar: AblationResult) => void): Promise<AblationResult> {
+    const measured = this.measuring.then(async () => {
+      if (this.control.current) throw new RecipeError('A run is going on. Let it end, or stop it, before latents are switched off.');
+      return (await this.ablationOf(arm)).measure(thoughts, report);
+    });
+    this.measuring = measured.catch(() => this.releaseAblation());
+    return measured;
+  }
+
+  private async ablationOf(arm: Arm): Promise<Ablation> {
+    const { gpu, recipe, corpus } = this;
+    const held = this.ablation;
+    if (held?.arm === arm && held.gpu === gpu) return held.ablation;
+    const folder = this.trained(arm);
+    if (!recipe || !corpus) throw new RecipeError('Nothing has run yet, so there is no arm to measure.');
+    this.releaseAblation();
+    const model = await loadFolder(gpu, folder);
+    try {
+      const ablation = await Ablation.make(model, corpus, recipe);
+      this.ablation = { arm, gpu, model, ablation };
+      return ablation;
+    } catch (e) {
+      model.destroy();
+      throw e;
+    }
+  }
+
+  private releaseAblation(): void {
+    this.ablation?.ablation.destroy();
+    this.ablation?.model.destroy();
+    this.ablation = null;
   }
 
   /** A trained arm's files as a Hugging Face folder. */

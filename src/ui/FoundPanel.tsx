@@ -4,6 +4,7 @@ import { ARM_ORDER, stageLabel } from '../app/curves.ts';
 import { momentFigures, numberLatents, type Segment, segmentsOf, thinkByLine } from '../app/findings.ts';
 import type { Arm, Moment, RunLog, ShownLine, ShownTrace } from '../app/runLog.ts';
 import { agreementAt, durationsAt } from '../app/latents.ts';
+import { AblationSection } from './AblationSection.tsx';
 import { ArmChoice } from './ArmChoice.tsx';
 import { Durations } from './Durations.tsx';
 import { LatentExplorer, type LatentSource } from './LatentExplorer.tsx';
@@ -116,6 +117,7 @@ function Found() {
         ))}
       </div>
       <LatentExplorer sources={sources} numbers={latents} chosen={latent} onChoose={setLatent} />
+      {arm ? <AblationSection log={log} arm={arm} chosen={latent} /> : null}
     </>
   );
 }

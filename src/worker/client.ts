@@ -86,6 +86,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     step: () => guard(remote.step()),
     stop: () => guard(remote.stop()),
     generate: (options, arm, onText) => guard(remote.generate(options, arm, Comlink.proxy(onText))),
+    ablate: (arm, thoughts, report) => guard(remote.ablate(arm, thoughts, Comlink.proxy(report))),
     exportModel: (arm) => guard(remote.exportModel(arm)),
     exportBundle: () => guard(remote.exportBundle()),
   };

@@ -190,6 +190,8 @@ const api: LabWorkerApi = {
     return generateText(lab.gpu, folder, { ...options, prompt: { text: options.prompt } }, onText);
   }),
 
+  ablate: plain(async (arm, thoughts, report) => (await sessionOf()).ablate(arm, thoughts, report)),
+
   exportModel: plain(async (arm) => {
     const files: Record<string, Uint8Array> = {};
     for (const file of (await sessionOf()).exportModel(arm)) files[file.name] = await collect(file);

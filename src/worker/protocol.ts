@@ -1,7 +1,7 @@
 // What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
 import type { InspectedTensor } from '../formats/inspected.ts';
 import type { DatasetPreview, RecognisedFiles } from '../formats/recognised.ts';
-import type { AdapterReport, RunEvent } from '../run/events.ts';
+import type { AblationResult, AdapterReport, RunEvent } from '../run/events.ts';
 import type { Arm, BuiltinKind, Recipe } from '../run/recipe.ts';
 
 /** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
@@ -47,6 +47,11 @@ export interface LabApi {
     arm: Arm | null,
     onText: (text: string) => void,
   ): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
+  /**
+   * pass@1 of a trained arm of the last run with latents switched off in sampling and without: `thoughts` by the texts that traces show, null for all
+   * thoughts. `report` is called as programs are judged.
+   */
+  ablate(arm: Arm, thoughts: string[] | null, report: (soFar: AblationResult) => void): Promise<AblationResult>;
   /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
   /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */

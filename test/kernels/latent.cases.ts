@@ -29,12 +29,17 @@ const CAP = 16;
 
 const floatBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
 
-function settingsOf({ seed, stream, form, symbolLo, symbolHi, bias }: PolicySettings, V: number): Uint32Array {
+function settingsOf({ seed, stream, form, symbolLo, symbolHi, bias, off }: PolicySettings, V: number): Uint32Array {
   const own =
     form.kind === 'codebook'
       ? [0, form.act, form.think, form.contentLo, form.contentHi, 0xffffffff, 1]
       : [1, 0xffffffff, form.think, 0, V, form.contentEnd, form.maxLatentTokens];
-  return Uint32Array.of(seed, stream, ...own, symbolLo, symbolHi, floatBits(bias), 0, 0, 0, 0);
+  const screened = [off?.thoughts ? 1 : 0, 0, 0, 0];
+  for (const id of off?.contents ?? []) {
+    const k = id - own[3]!;
+    screened[1 + (k >> 5)]! |= 1 << (k & 31);
+  }
+  return Uint32Array.of(seed, stream, ...own, symbolLo, symbolHi, floatBits(bias), ...screened);
 }
 
 /** token, flags per slot: 1 sampled, 2 starts a line, 4 prompt, 8 ends the row. */
@@ -76,12 +81,28 @@ interface Walk {
 async function walk(
   gpu: GpuContext,
   LANES: number,
-  options: { form: LatentForm; V: number; T: number; bias: number; seed: number; sampled: (b: number, t: number, j: number) => boolean },
+  options: {
+    form: LatentForm;
+    V: number;
+    T: number;
+    bias: number;
+    seed: number;
+    sampled: (b: number, t: number, j: number) => boolean;
+    off?: NonNullable<PolicySettings['off']>;
+  },
 ): Promise<Walk> {
   const { form, V, T, bias, seed } = options;
   const [B, chunk, S, stride] = [13, 8, 16, 64];
   const ld = logitStride(V);
-  const policy: PolicySettings = { seed, stream: 3, form, symbolLo: form.kind === 'text' ? 0 : 9, symbolHi: V, bias };
+  const policy: PolicySettings = {
+    seed,
+    stream: 3,
+    form,
+    symbolLo: form.kind === 'text' ? 0 : 9,
+    symbolHi: V,
+    bias,
+    ...(options.off ? { off: options.off } : {}),
+  };
   const programs = programsOf(B, V, seed, options.sampled);
   const logits = randomFloats(T * B * V, seed + 1, 2);
   const at = (position: number, b: number): Float64Array => logits.subarray((position * B + b) * V, (position * B + b + 1) * V);
@@ -267,6 +288,15 @@ export const cases: KernelCase[] = [
       ];
       expectMet(walks, 'a thought', (r) => r.roles.includes(ROLE.content));
       expectMet(walks, 'no thought', (r) => !r.roles.includes(ROLE.content));
+      const lacking = (off: NonNullable<PolicySettings['off']>, contentHi: number) =>
+        walk(gpu, LANES, { form: { ...CODEBOOK, contentHi }, V: 47, T: 24, bias: 0, seed: 1, sampled: () => false, off });
+      const some = [
+        await lacking({ thoughts: false, contents: [6, 8] }, 9),
+        await lacking({ thoughts: false, contents: [5, 7, 38, 45] }, 46),
+      ];
+      expectMet(some, 'a thought', (r) => r.roles.includes(ROLE.content));
+      const none = await lacking({ thoughts: true, contents: [] }, 9);
+      check(!none.rollouts.some((r) => r.roles.includes(ROLE.content)), 'a rollout thinks with thoughts off');
       expectMet(walks.slice(2), 'its end at the last position', (r) => r.ids.length === 7);
     },
   })),

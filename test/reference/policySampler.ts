@@ -14,6 +14,8 @@ export interface PolicySettings {
   symbolHi: number;
   /** Added to the logit of P(think) in text form. */
   bias: number;
+  /** What a codebook's policy may not choose. */
+  off?: { thoughts: boolean; contents: readonly number[] };
 }
 
 export interface PolicyScript {
@@ -32,9 +34,14 @@ export interface PolicyRollout {
   margin: number;
 }
 
-/** log softmax over [lo, hi) and its entropy. */
-function restricted(logits: Float64Array, lo: number, hi: number): { logp: (id: number) => number; entropy: number } {
-  const part = logits.subarray(lo, hi);
+/** log softmax over [lo, hi) without what is off, and its entropy. */
+function restricted(
+  logits: Float64Array,
+  lo: number,
+  hi: number,
+  off: readonly number[] = [],
+): { logp: (id: number) => number; entropy: number } {
+  const part = logits.subarray(lo, hi).filter((_, k) => !off.includes(lo + k));
   const top = part.reduce((a, b) => Math.max(a, b));
   const l = top + Math.log(part.reduce((sum, v) => sum + Math.exp(v - top), 0));
   return { logp: (id) => logits[id]! - l, entropy: -part.reduce((sum, v) => sum + Math.exp(v - l) * (v - l), 0) };
@@ -62,16 +69,17 @@ export function policyRollout(
   const now = (): Float64Array => logits(out.ids.length - 1);
   const push = (id: number, role: number, lo: number, hi: number, decision: [number, number] = [0, 0], capped = false): void => {
     if (out.ids.length === T) return;
-    const { logp, entropy } = restricted(now(), lo, hi);
+    const { logp, entropy } = restricted(now(), lo, hi, role === ROLE.content ? off : []);
     out.ids.push(id);
     out.roles.push(role);
     out.capped.push(capped);
     out.record.push([logp(id), entropy, ...decision]);
   };
-  const draw = (lo: number, hi: number): number => {
+  const off = s.form.kind === 'codebook' ? (s.off?.contents ?? []) : [];
+  const draw = (lo: number, hi: number, without: readonly number[] = []): number => {
     if (out.ids.length === T) return lo;
     const x = now();
-    const { id, margin } = gumbelMax(cell(), lo, hi, (v) => x[v]!);
+    const { id, margin } = gumbelMax(cell(), lo, hi, (v) => (without.includes(v) ? Number.NEGATIVE_INFINITY : x[v]!));
     out.margin = Math.min(out.margin, margin);
     return id;
   };
@@ -82,11 +90,11 @@ export function policyRollout(
     if (out.ids.length === T) break;
     let decision: [number, number] = [0, 0];
     if (form.kind === 'codebook') {
-      const [lo, hi] = [Math.min(form.act, form.think), Math.max(form.act, form.think) + 1];
+      const [lo, hi] = s.off?.thoughts ? [form.act, form.act + 1] : [Math.min(form.act, form.think), Math.max(form.act, form.think) + 1];
       const id = draw(lo, hi);
       const { logp, entropy } = restricted(now(), lo, hi);
       push(id, ROLE.decision, lo, hi, [logp(id), entropy]);
-      if (id === form.think) push(draw(form.contentLo, form.contentHi), ROLE.content, form.contentLo, form.contentHi);
+      if (id === form.think) push(draw(form.contentLo, form.contentHi, off), ROLE.content, form.contentLo, form.contentHi);
     } else {
       const p = Math.exp(restricted(now(), 0, V).logp(form.think));
       const k = 1 / (1 + Math.exp(-(Math.log(p / (1 - p)) + s.bias)));
