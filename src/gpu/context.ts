@@ -29,6 +29,8 @@ export interface GpuContext {
   /** Bytes in live buffers made here. */
   bytesInUse(): number;
   peakBytes(): number;
+  /** The live buffers made here. */
+  buffers(): { label: string; sizeBytes: number }[];
   createBuffer(label: string, sizeBytes: number, usage: number): GPUBuffer;
   destroyBuffer(buffer: GPUBuffer): void;
   /** Compiles (once) and returns the pipeline of a kernel with these override constants. */
@@ -141,6 +143,7 @@ export async function openGpu(adapter: GPUAdapter, options: OpenOptions = {}): P
     lost,
     bytesInUse: () => bytes,
     peakBytes: () => peak,
+    buffers: () => [...sizes].map(([{ label }, sizeBytes]) => ({ label, sizeBytes })),
     createBuffer(label, sizeBytes, usage) {
       const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
       if (size > device.limits.maxBufferSize)

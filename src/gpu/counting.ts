@@ -22,6 +22,7 @@ export function countingGpu(gpu: GpuContext): GpuContext {
     device,
     bytesInUse: () => bytes,
     peakBytes: () => peak,
+    buffers: () => [...sizes].map(([{ label }, sizeBytes]) => ({ label, sizeBytes })),
     createBuffer(label, sizeBytes) {
       const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
       if (size > limits.maxBufferSize)

@@ -12,6 +12,10 @@ export class RunControl {
   private wake: (() => void) | null = null;
   private readonly pausing: (() => void)[] = [];
 
+  /** Whether the run waits at a step boundary now. */
+  get holds(): boolean {
+    return this.wake !== null;
+  }
   /** Settles when the run holds, or when it no longer will: resumed, stopped or over. */
   pause(): Promise<void> {
     this.paused = true;

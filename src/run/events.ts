@@ -148,6 +148,25 @@ export interface AblationResult {
   thoughts: { whole: number; ablated: number };
 }
 
+/** One training step, dispatch by dispatch: times are means over the rounds. */
+export interface StepProfile {
+  plan: string;
+  /** timestamps: around every dispatch. submissions: of runs of one kernel, submitted and waited for alone. */
+  method: 'timestamps' | 'submissions';
+  /** The steps in which time was told, or what an empty submission took. */
+  resolutionUs: number;
+  rounds: number;
+  timeMs: number;
+  /** What the adapter does at best, measured. */
+  ceiling: { gflopPerS: number; gbPerS: number };
+  /** In the step's order. */
+  dispatches: { kernel: string; phase: 'forward' | 'loss' | 'backward' | 'optimiser' | 'sampling'; layer: number | null; timeUs: number }[];
+  /** Longest first. */
+  kernels: { kernel: string; calls: number; timeMs: number; share: number; gflopPerS: number; gbPerS: number }[];
+  /** Live GPU memory while the step was there, by use; most first. */
+  memory: { use: string; sizeBytes: number }[];
+}
+
 export interface AdapterReport {
   vendor: string;
   architecture: string;

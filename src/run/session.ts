@@ -15,10 +15,11 @@ import { Ablation } from './ablation.ts';
 import { RunControl } from './control.ts';
 import { type Corpus, makeCorpus } from './corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
-import type { AblationResult, RunEvent, RunSummary } from './events.ts';
+import type { AblationResult, RunEvent, RunSummary, StepProfile } from './events.ts';
 import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
+import { profileStep } from './stepProfile.ts';
 import { type RunOutcome, runRecipe, VERSION } from './runner.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { drawWeights, freshFolder } from './freshModel.ts';
@@ -184,6 +185,23 @@ export class Session {
       return (await this.ablationOf(arm)).measure(thoughts, report);
     });
     this.measuring = measured.catch(() => this.releaseAblation());
+    return measured;
+  }
+
+  /**
+   * Profiles one supervised step of the last run's shape on a copy of the model that it started from, so that nothing that was trained changes. Throws
+   * RecipeError before the first run and while one goes on that does not hold.
+   */
+  profileStep(): Promise<StepProfile> {
+    const measured = this.measuring.then(() => {
+      const { recipe, corpus, from, control } = this;
+      if (control.current && !control.current.holds)
+        throw new RecipeError('A run is going on. Pause it, or let it end, to profile a step.');
+      if (!recipe || !corpus || !from)
+        throw new RecipeError('Nothing has run yet. A profile has the shape of a run’s steps: press Run first.');
+      return profileStep(this.gpu, from, { B: recipe.ntp.batch, T: corpus.maxTokens, W: corpus.window });
+    });
+    this.measuring = measured.catch(() => undefined);
     return measured;
   }
 

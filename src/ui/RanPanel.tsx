@@ -4,6 +4,7 @@ import { keyOf } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
 import { count, duration, NONE } from './numbers.ts';
 import { Panel } from './Panel.tsx';
+import { StepTimeline } from './StepTimeline.tsx';
 import { useLab, useLog } from './useLab.ts';
 
 export function RanPanel() {
@@ -53,6 +54,7 @@ function Ran() {
           </table>
         </div>
       </div>
+      <StepTimeline />
       <Notices />
       {log.length > 0 ? (
         <button type="button" onClick={lab.downloadLog}>

@@ -87,6 +87,9 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     stop: () => guard(remote.stop()),
     generate: (options, arm, onText) => guard(remote.generate(options, arm, Comlink.proxy(onText))),
     ablate: (arm, thoughts, report) => guard(remote.ablate(arm, thoughts, Comlink.proxy(report))),
+    profileStep: () => guard(remote.profileStep()),
+    kernelNames: () => guard(remote.kernelNames()),
+    kernelSource: (kernel) => guard(remote.kernelSource(kernel)),
     exportModel: (arm) => guard(remote.exportModel(arm)),
     exportBundle: () => guard(remote.exportBundle()),
   };

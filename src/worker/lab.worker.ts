@@ -8,6 +8,7 @@ import type { InspectedTensor } from '../formats/inspected.ts';
 import { inspectWeights } from '../formats/inspectWeights.ts';
 import { fromBlob } from '../formats/byteSource.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
+import { kernelNames, kernelSource } from '../gpu/shaders.ts';
 import { datasetOf } from '../run/datasetCorpus.ts';
 import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
@@ -191,6 +192,10 @@ const api: LabWorkerApi = {
   }),
 
   ablate: plain(async (arm, thoughts, report) => (await sessionOf()).ablate(arm, thoughts, report)),
+
+  profileStep: plain(async () => (await sessionOf()).profileStep()),
+  kernelNames: plain(async () => kernelNames()),
+  kernelSource: plain(async (kernel) => kernelSource(kernel).code),
 
   exportModel: plain(async (arm) => {
     const files: Record<string, Uint8Array> = {};

@@ -1,7 +1,7 @@
 // What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
 import type { InspectedTensor } from '../formats/inspected.ts';
 import type { DatasetPreview, RecognisedFiles } from '../formats/recognised.ts';
-import type { AblationResult, AdapterReport, RunEvent } from '../run/events.ts';
+import type { AblationResult, AdapterReport, RunEvent, StepProfile } from '../run/events.ts';
 import type { Arm, BuiltinKind, Recipe } from '../run/recipe.ts';
 
 /** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
@@ -52,6 +52,11 @@ export interface LabApi {
    * thoughts. `report` is called as programs are judged.
    */
   ablate(arm: Arm, thoughts: string[] | null, report: (soFar: AblationResult) => void): Promise<AblationResult>;
+  /** Times one training step of the last run's shape, kernel by kernel, on a copy of its model; while a run is paused, or after it. */
+  profileStep(): Promise<StepProfile>;
+  /** Names of all kernels, and the WGSL of one as the device gets it, includes resolved. Need no GPU. */
+  kernelNames(): Promise<string[]>;
+  kernelSource(kernel: string): Promise<string>;
   /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
   /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */

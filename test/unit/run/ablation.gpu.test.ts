@@ -101,7 +101,9 @@ describe('switching latents off', () => {
     const [first] = latentsByText(TASK, TASK.heldOut(1)[0]!).keys();
     const { result } = await measure(ablation, [first!]);
     expect(result).toMatchObject({ changed: 0, ablated: { mean: result.whole.mean }, difference: { mean: 0, lo: 0, hi: 0 } });
-    await expect(ablation.measure(['no such latent'], () => undefined)).rejects.toThrow(/"no such latent" is no latent of this task: they are /);
+    await expect(ablation.measure(['no such latent'], () => undefined)).rejects.toThrow(
+      /"no such latent" is no latent of this task: they are /,
+    );
     await expect(ablation.measure([], () => undefined)).rejects.toThrow(/Nothing was named/);
     ablation.destroy();
     model.destroy();
