@@ -29,7 +29,7 @@ export function AblationSection({ log, arm, chosen }: AblationSectionProps) {
         <button
           type="button"
           disabled={disabled || chosen === null}
-          title={title ?? (chosen === null ? 'Choose a latent first' : undefined)}
+          title={title ?? (chosen === null ? 'There is no latent here' : undefined)}
           onClick={() => chosen !== null && void ablation.switchOff(arm, [chosen])}
         >
           {chosen === null ? 'Switch a latent off' : `Switch “${chosen}” off`}

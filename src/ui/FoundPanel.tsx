@@ -116,8 +116,13 @@ function Found() {
           <Trace key={i} trace={trace} latents={latents} chosen={latent} onChoose={setLatent} />
         ))}
       </div>
-      <LatentExplorer sources={sources} numbers={latents} chosen={latent} onChoose={setLatent} />
-      {arm ? <AblationSection log={log} arm={arm} chosen={latent} /> : null}
+      <LatentExplorer
+        sources={sources}
+        numbers={latents}
+        chosen={latent}
+        onChoose={setLatent}
+        below={(open) => (arm ? <AblationSection log={log} arm={arm} chosen={open} /> : null)}
+      />
     </>
   );
 }

@@ -1,5 +1,5 @@
 // From latents to what they do: a list to search, and of the one chosen its words, where it is chosen, its neighbours.
-import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
 import { type Latent, latentMap, neighbours, type Place, searchLatents, type ThoughtProgram } from '../app/latents.ts';
 import { latentTone } from './latentTone.ts';
 import { decimal, signed } from './numbers.ts';
@@ -16,12 +16,14 @@ interface LatentExplorerProps {
   numbers: Map<string, number>;
   chosen: string | null;
   onChoose: (thought: string | null) => void;
+  /** What follows, of the latent that is open. */
+  below: (open: string | null) => ReactNode;
 }
 
 const MOST_LISTED = 200;
 const WORDS_IN_LIST = 3;
 
-export function LatentExplorer({ sources, numbers, chosen, onChoose }: LatentExplorerProps) {
+export function LatentExplorer({ sources, numbers, chosen, onChoose, below }: LatentExplorerProps) {
   const [wanted, setSource] = useState<string | null>(null);
   const [query, setQuery] = useState('');
   const list = useRef<HTMLUListElement>(null);
@@ -94,6 +96,7 @@ export function LatentExplorer({ sources, numbers, chosen, onChoose }: LatentExp
       ) : (
         <p className="empty">{map.latents.length === 0 ? 'Nobody thought in these programs.' : 'No latent matches the search.'}</p>
       )}
+      {below(open?.thought ?? null)}
     </section>
   );
 }

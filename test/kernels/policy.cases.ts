@@ -359,8 +359,8 @@ export const cases: KernelCase[] = [
   {
     name: 'RLVR: tokens of good rollouts rise in an update, those of bad ones fall; without an update none does',
     async run(gpu) {
-      const still = await practise(gpu, { settings: { lr: 0 } });
-      const { results, risen } = await practise(gpu, { settings: { lr: 1e-3 } });
+      const still = await practise(gpu, { settings: { lr: 0 }, prompts: 2 });
+      const { results, risen } = await practise(gpu, { settings: { lr: 1e-3 }, prompts: 2 });
       still.results[0]!.rollouts.forEach(({ trace: { sequence } }, b) => {
         still.risen[b]!.forEach((rise, i) => {
           const written = sequence.sampled[i] === 1;

@@ -47,6 +47,10 @@ function scriptedWorker() {
       onText('b');
       return { ids: [1, 2], text: 'ab', logprobs: [-1, -1] };
     },
+    ablate: () => Promise.reject(new Error('No arm is held.')),
+    profileStep: () => Promise.reject(new Error('Nothing has run.')),
+    kernelNames: async () => [],
+    kernelSource: async () => '',
     exportModel: async () => ({}),
     exportBundle: async () => new Uint8Array(),
   };
