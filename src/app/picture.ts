@@ -1,5 +1,5 @@
 // What of a chart is on a picture of a given width: ranges, ticks, and every line thinned to its columns. Screen, SVG and tests read the same picture.
-// Pure. Promises that a value which is not finite is a gap with a mark, and that what a logarithm cannot show is counted and not hidden in silence.
+// Pure. Promises that a value which is not finite is a gap with a mark; what a logarithm cannot show is left out, and hasNoLogarithm says that there is such.
 // Refuses nothing: a chart without points has no picture (null).
 import type { DrawnChart, DrawnLine, Divider } from './curves.ts';
 import { thin, type Thinned, type Track } from './track.ts';
@@ -33,8 +33,6 @@ export interface Picture {
   y: readonly [number, number];
   strokes: Stroke[];
   dividers: readonly Divider[];
-  /** Whether values were left out because they have no logarithm. */
-  leftOut: boolean;
 }
 
 export interface Tick {
@@ -59,14 +57,12 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
       if (value > extent.max) extent.max = value;
     }
   };
-  let leftOut = false;
   const strokes = drawn.map((line): Stroke => {
     const { track, length, mark = 'line' } = line;
     const raw = thin(track, track.y, length, edges, logY);
     const smooth =
       smoothing > 0 && mark === 'line' && !line.faint && !track.low ? thin(track, track.smooth(smoothing), length, edges, logY) : null;
     const band = track.low && track.high ? bandOf(track, length, edges) : null;
-    if (logY && !leftOut) leftOut = track.y.extent(track.countBelow(x[0], length), track.countBelow(x[1], length, true)).min <= 0;
     see(raw.x, raw.y);
     if (band) {
       see(band.x, band.low);
@@ -74,7 +70,12 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
     }
     return { line, raw, smooth, band };
   });
-  return { x, y: yRangeOf(extent, logY, range), strokes, dividers, leftOut };
+  return { x, y: yRangeOf(extent, logY, range), strokes, dividers };
+}
+
+/** Whether a chart has points that an axis in logarithms cannot show. */
+export function hasNoLogarithm({ lines }: DrawnChart, logX: boolean, logY: boolean): boolean {
+  return lines.some(({ track, length }) => (logX && track.countBelow(0, length, true) > 0) || (logY && track.y.extent(0, length).min <= 0));
 }
 
 function xRangeOf(lines: readonly DrawnLine[], end: number, logX: boolean, unit: Unit): readonly [number, number] {

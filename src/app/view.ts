@@ -27,8 +27,9 @@ export interface ViewStore {
   set(change: Partial<View>): void;
   setX(x: XKind): void;
   zoomTo(name: ZoomName, range: readonly [number, number] | null): void;
-  /** Every chart shows all it has. */
+  /** Every chart shows all it has: ranges that are kept here are dropped, charts that keep their own are told. */
   frame(): void;
+  onFrame(listener: () => void): () => void;
   setHidden(panel: PanelName, hidden: boolean): void;
 }
 
@@ -36,6 +37,7 @@ const DEBOUNCE_MS = 250;
 
 export function createView(bar: AddressBar): ViewStore {
   const store = createStore<View>(() => DEFAULT_VIEW);
+  const framed = new Set<() => void>();
   let timer: ReturnType<typeof setTimeout> | null = null;
   const write = (): void => {
     timer = null;
@@ -63,7 +65,14 @@ export function createView(bar: AddressBar): ViewStore {
       const { [name]: _, ...others } = store.getState().zoom;
       set({ zoom: range ? { ...others, [name]: range } : others });
     },
-    frame: () => set({ zoom: {} }),
+    frame: () => {
+      set({ zoom: {} });
+      for (const listener of framed) listener();
+    },
+    onFrame: (listener) => {
+      framed.add(listener);
+      return () => void framed.delete(listener);
+    },
     setHidden: (panel, hidden) => {
       const others = store.getState().hidden.filter((name) => name !== panel);
       set({ hidden: hidden ? [...others, panel] : others });

@@ -1,10 +1,11 @@
 // A chart with its title, legend, readout and files. Charts of one axis point at the same x; a drag zooms, a double click or F frames; zoom stays while
 // points come. The readout names at most five lines. Out of sight nothing is drawn.
-import { type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
 import { csvOf, dashOf, fileStem, svgOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
-import { compact, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
+import { compact, hasNoLogarithm, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
+import { view } from '../app/theView.ts';
 import { hoverOf, onHover, setHover, useHover } from './hover.ts';
 import { decimal, plain } from './numbers.ts';
 import { Plot, type PlotSettings } from './plot.ts';
@@ -40,6 +41,7 @@ export function Chart(props: ChartProps) {
   const [ownZoom, setOwnZoom] = useState<readonly [number, number] | null>(null);
   const zoom = props.zoom === undefined ? ownZoom : props.zoom;
   const onZoom = props.onZoom ?? setOwnZoom;
+  useEffect(() => view.onFrame(() => setOwnZoom(null)), []);
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
   const stale = useRef(false);
@@ -104,6 +106,7 @@ export function Chart(props: ChartProps) {
         <h3>{title}</h3>
         {control}
         {isEmpty ? null : <ChartFiles title={title} data={data} settings={settings} host={host} plot={plot} />}
+        {(logX || logY) && hasNoLogarithm(data, logX, logY) ? <p className="left-out">0 and less have no place on a logarithmic axis.</p> : null}
         {legend ? <Legend lines={named} smoothing={smoothing} axis={axis} written={written} /> : null}
       </figcaption>
       {isEmpty ? (
@@ -219,7 +222,7 @@ function ChartFiles({ title, data, settings, host, plot }: ChartFilesProps) {
     });
   };
   return (
-    <details className="chart-files" ref={menu}>
+    <details className="chart-files" ref={menu} onKeyDown={closeOnEscape}>
       <summary aria-label={`Save ${title}`} title="Save as PNG, SVG or CSV">
         ⤓
       </summary>
@@ -236,6 +239,10 @@ function ChartFiles({ title, data, settings, host, plot }: ChartFilesProps) {
       </div>
     </details>
   );
+}
+
+export function closeOnEscape(event: KeyboardEvent<HTMLDetailsElement>): void {
+  if (event.key === 'Escape') event.currentTarget.open = false;
 }
 
 async function savePng(stem: string, blob: Blob): Promise<void> {

@@ -7,7 +7,7 @@ import { actions } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { MAX_CHARTS, MAX_SMOOTHING, X_KINDS, type XKind } from '../app/viewState.ts';
 import { ActionButton } from './ActionButton.tsx';
-import { Chart } from './Chart.tsx';
+import { Chart, closeOnEscape } from './Chart.tsx';
 import { useView } from './useView.ts';
 
 const X_NAMES: Record<XKind, string> = { step: 'Step', time: 'Time', tokens: 'Tokens' };
@@ -75,7 +75,7 @@ function ChartChoice({ log }: { log: RunLog }) {
       charts: chosen.includes(name) ? chosen.filter((other) => other !== name) : all.filter((n) => n === name || chosen.includes(n)),
     });
   return (
-    <details className="chart-choice">
+    <details className="chart-choice" onKeyDown={closeOnEscape}>
       <summary>
         Charts <span className="num">{chosen.length}</span>
       </summary>

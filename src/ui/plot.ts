@@ -24,6 +24,8 @@ const HEADROOM = 16;
 export class Plot {
   private readonly u: uPlot;
   private readonly element: HTMLElement;
+  /** Known, so that a redraw asks for no layout. */
+  private width: number;
   private data: DrawnChart;
   private settings: PlotSettings;
   private picture: Picture | null = null;
@@ -32,10 +34,16 @@ export class Plot {
 
   constructor(element: HTMLElement, data: DrawnChart, settings: PlotSettings, events: PlotEvents) {
     this.element = element;
+    this.width = element.clientWidth;
     this.data = data;
     this.settings = settings;
     const style = getComputedStyle(element);
-    this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const colours = new Map<string, string>();
+    this.colour = (name) => {
+      const known = colours.get(name) ?? style.getPropertyValue(`--${name}`).trim();
+      colours.set(name, known);
+      return known;
+    };
     this.font = `11px ${style.fontFamily}`;
     this.draw();
     this.u = new uPlot(this.options(events), this.frame(), element);
@@ -52,6 +60,7 @@ export class Plot {
   resize(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || (width === this.u.width && height === this.u.height)) return;
+    this.width = width;
     this.draw();
     this.u.setSize({ width, height });
   }
@@ -79,7 +88,7 @@ export class Plot {
   }
 
   private draw(): void {
-    this.picture = pictureOf(this.data, { ...this.settings, columns: Math.max(1, this.element.clientWidth - 52) });
+    this.picture = pictureOf(this.data, { ...this.settings, columns: Math.max(1, this.width - 52) });
   }
 
   /** uPlot needs points; ours are drawn by ourselves. */

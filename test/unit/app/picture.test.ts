@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { cell, csvOf, dashOf, fileStem, svgOf, toneName } from '../../../src/app/chartFiles.ts';
 import { type ChartData, drawn, type Line } from '../../../src/app/curves.ts';
-import { nearest, pictureOf, seconds, ticksOf, valueAt } from '../../../src/app/picture.ts';
+import { hasNoLogarithm, nearest, pictureOf, seconds, ticksOf, valueAt } from '../../../src/app/picture.ts';
 
 const options = { columns: 100, smoothing: 0, logX: false, logY: false, unit: 'step' as const };
 const line = (label: string, x: number[], y: (number | null)[], more: Partial<Line> = {}): Line => ({ label, tone: 'ra3', x, y, ...more });
@@ -23,15 +23,15 @@ describe('a picture', () => {
     expect(pictureOf(chart(), options)).toBeNull();
   });
 
-  it('in logarithms has positive ranges and says that something was left out', () => {
+  it('in logarithms has positive ranges, and what it leaves out is known', () => {
     const data = chart(line('a', [0, 1, 100], [0, 0.001, 10]));
-    const { x, y, leftOut, strokes } = pictureOf(data, { ...options, logX: true, logY: true })!;
+    const { x, y, strokes } = pictureOf(data, { ...options, logX: true, logY: true })!;
     expect(x).toEqual([1, 100]);
     expect(y[0]).toBeGreaterThan(0);
     expect(y[0]).toBeLessThan(0.001);
     expect(strokes[0]!.raw.y.filter((value) => !Number.isNaN(value))).toEqual([0.001, 10]);
-    expect(leftOut).toBe(false);
-    expect(pictureOf(data, { ...options, logY: true })!.leftOut).toBe(true);
+    expect([hasNoLogarithm(data, false, false), hasNoLogarithm(data, true, false), hasNoLogarithm(data, false, true)]).toEqual([false, true, true]);
+    expect(hasNoLogarithm(chart(line('a', [1], [1])), true, true)).toBe(false);
   });
 
   it('has a smoothed line over the raw one, and none over means and points', () => {

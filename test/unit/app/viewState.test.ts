@@ -150,7 +150,12 @@ describe('the view of a page', () => {
     view.setX('time');
     expect(view.store.getState().zoom).toEqual({});
     view.zoomTo('rlvr', [1, 2]);
+    let told = 0;
+    const stop = view.onFrame(() => told++);
     view.frame();
+    stop();
+    view.frame();
+    expect(told).toBe(1);
     expect(view.store.getState().zoom).toEqual({});
   });
 
