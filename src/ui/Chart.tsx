@@ -106,7 +106,9 @@ export function Chart(props: ChartProps) {
         <h3>{title}</h3>
         {control}
         {isEmpty ? null : <ChartFiles title={title} data={data} settings={settings} host={host} plot={plot} />}
-        {(logX || logY) && hasNoLogarithm(data, logX, logY) ? <p className="left-out">0 and less have no place on a logarithmic axis.</p> : null}
+        {(logX || logY) && hasNoLogarithm(data, logX, logY) ? (
+          <p className="left-out">0 and less have no place on a logarithmic axis.</p>
+        ) : null}
         {legend ? <Legend lines={named} smoothing={smoothing} axis={axis} written={written} /> : null}
       </figcaption>
       {isEmpty ? (

@@ -30,7 +30,11 @@ describe('a picture', () => {
     expect(y[0]).toBeGreaterThan(0);
     expect(y[0]).toBeLessThan(0.001);
     expect(strokes[0]!.raw.y.filter((value) => !Number.isNaN(value))).toEqual([0.001, 10]);
-    expect([hasNoLogarithm(data, false, false), hasNoLogarithm(data, true, false), hasNoLogarithm(data, false, true)]).toEqual([false, true, true]);
+    expect([hasNoLogarithm(data, false, false), hasNoLogarithm(data, true, false), hasNoLogarithm(data, false, true)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
     expect(hasNoLogarithm(chart(line('a', [1], [1])), true, true)).toBe(false);
   });
 
