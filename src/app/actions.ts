@@ -29,6 +29,10 @@ export interface Actions {
 export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions {
   const busy = (s: LabState) => s.activity !== 'idle';
   const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId;
+  const hasBundle = (s: LabState) => {
+    const shown = s.runs.find((run) => run.id === s.shownId);
+    return shown?.origin === 'run' && shown.stored && (shown.status === 'finished' || shown.status === 'stopped');
+  };
   return {
     run: {
       id: 'run',
@@ -85,10 +89,10 @@ export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions
       label: () => 'Download bundle',
       key: 'b',
       about: 'Save the whole run as one zip',
-      enabled: (s) => hasRun(s) && (s.activity === 'idle' || s.activity === 'paused'),
+      enabled: (s) => (hasRun(s) ? s.activity === 'idle' || s.activity === 'paused' : hasBundle(s)),
       why: (s) => {
         if (s.shown !== 'run') return 'Run something first';
-        if (!hasRun(s)) return 'Only the last run of this page is whole in memory; its log can be saved under “What ran?”';
+        if (!hasRun(s)) return hasBundle(s) ? '' : 'No bundle of this run is kept; its log can be saved under “What ran?”';
         return s.activity === 'running' ? 'Pause the run or let it end first' : '';
       },
       perform: () => void lab.downloadBundle(),

@@ -2,7 +2,7 @@
 // Promises that no failure is silent (each lands in `messages` or in the log) and that opening a page or a link starts nothing.
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { writeBundle } from '../share/bundle.ts';
-import type { GenerateOptions, LabApi, LabConnection } from '../worker/client.ts';
+import type { GenerateOptions, KeptState, LabApi, LabConnection } from '../worker/client.ts';
 import { WorkerGone } from '../worker/liveness.ts';
 import { fetchRecordedRun } from './demo.ts';
 import { saveFile } from './download.ts';
@@ -12,7 +12,19 @@ import { type PresetChoice, recipeOf } from './presets.ts';
 import { type Draft, draftOf, draftOfText, withField } from './recipeDraft.ts';
 import { type AdapterReport, type Arm, type Notice, type Recipe, type RunEvent, RunLog, toJsonLines, WHOLE } from './runLog.ts';
 import { openRunLink, writeRunLink } from './runLink.ts';
-import { changesEntry, newRunId, type RunEntry, type RunOrigin, type RunStatus, scoresOf, statusOf, withChange, withRun } from './runs.ts';
+import {
+  changesEntry,
+  listed,
+  newRunId,
+  type RunEntry,
+  type RunOrigin,
+  type RunStatus,
+  scoresOf,
+  statusOf,
+  storedOf,
+  withChange,
+  withRun,
+} from './runs.ts';
 import { joinHash, splitHash } from './viewState.ts';
 
 export type { GenerateOptions };
@@ -40,7 +52,11 @@ export interface LabState {
   compared: string[];
   /** The run that the worker has: the one that goes on, or the last that did. Its models can be saved and tried. */
   workerRunId: string | null;
+  /** Recipes that run one after another, first to come first. */
+  queue: Recipe[];
   shown: Shown;
+  /** Whether runs outlive the tab here: on disk, or why in memory alone; null until the worker has said. */
+  kept: KeptState | null;
   /** Grows when the log has more to show; at most ten times a second. */
   logVersion: number;
   cut: number;
@@ -76,11 +92,19 @@ export interface Lab {
   showRun(id: string): Promise<void>;
   toggleCompared(id: string): Promise<void>;
   renameRun(id: string, name: string): void;
-  deleteRun(id: string): void;
+  /** From the list, and from the disk where it is kept. */
+  deleteRun(id: string): Promise<void>;
+  /** Looks again at what is kept, and which tab has it. */
+  refreshRuns(): Promise<void>;
+  /** Goes on with an interrupted run from its last checkpoint. */
+  resumeRun(id: string): Promise<void>;
   /** The worker's calls, for what the lab itself keeps no state of. */
   worker(): LabApi;
   open(hash: string): Promise<void>;
   run(): Promise<void>;
+  /** The recipe with its seed and the ones after it, as so many runs, after what is queued already. */
+  queueSeeds(count: number): Promise<void>;
+  cancelQueued(place: number): void;
   pauseOrResume(): Promise<void>;
   step(): Promise<void>;
   stop(): Promise<void>;
@@ -117,7 +141,9 @@ export function createLab(connect: () => LabConnection): Lab {
     shownId: null,
     compared: [],
     workerRunId: null,
+    queue: [],
     shown: 'nothing',
+    kept: null,
     logVersion: 0,
     cut: WHOLE,
     playing: false,
@@ -178,10 +204,50 @@ export function createLab(connect: () => LabConnection): Lab {
     logs.set(id, made);
     const startedAt = made.start?.startedAt ?? now.toISOString();
     const status: RunStatus = origin === 'run' ? 'running' : statusOf(made, origin);
-    const entry = { id, name: recipe.name, origin, status, startedAt, recipe, scores: scoresOf(made.resultsBefore(WHOLE)) };
+    const scores = scoresOf(made.resultsBefore(WHOLE));
+    const where = { stored: false, elsewhere: false, resumable: false };
+    const entry = { id, name: recipe.name, origin, status, startedAt, recipe, scores, ...where };
     set((s) => ({ runs: withRun(s.runs, entry) }));
     show(entry, made);
+    if (origin === 'bundle') void keep(id, events);
     return id;
+  }
+
+  function entryOf(id: string | null): RunEntry | undefined {
+    return get().runs.find((run) => run.id === id);
+  }
+
+  /** Keeps what the list says of a run; with its events, of one that did not run here. Where nothing can be stored it stays in memory. */
+  async function keep(id: string, events?: readonly RunEvent[]): Promise<void> {
+    const entry = entryOf(id);
+    if (!entry || get().kept?.kind === 'memory') return;
+    try {
+      await api().keepRun(storedOf(entry), events && [...events]);
+      if (events) change(id, { stored: true });
+    } catch (error) {
+      tell('warning', said(error));
+    }
+  }
+
+  /** Lists what is kept, and looks again who has it. */
+  async function listKept(): Promise<void> {
+    try {
+      const { storage, runs } = await api().keptRuns();
+      set({
+        kept:
+          storage.kind === 'disk'
+            ? storage
+            : { kind: 'memory', message: `${storage.reason} Runs are in memory alone: download a bundle before closing the tab.` },
+      });
+      const { activity, workerRunId } = get();
+      for (const run of runs.map(listed)) {
+        if (activity !== 'idle' && run.id === workerRunId) continue;
+        const known = entryOf(run.id);
+        set((s) => ({ runs: withRun(s.runs, known ? { ...known, ...run, name: known.name } : run) }));
+      }
+    } catch (error) {
+      tell('warning', said(error));
+    }
   }
 
   function show({ id, origin }: Pick<RunEntry, 'id' | 'origin'>, of: RunLog): void {
@@ -207,8 +273,15 @@ export function createLab(connect: () => LabConnection): Lab {
   }
 
   async function loadRun(id: string): Promise<RunLog> {
-    const kept = logs.get(id);
-    if (kept) return kept;
+    const held = logs.get(id);
+    if (held) return held;
+    if (entryOf(id)?.stored) {
+      const read = new RunLog();
+      read.append(await api().readRun(id));
+      // one that another tab writes is read anew each time
+      if (!entryOf(id)?.elsewhere) logs.set(id, read);
+      return read;
+    }
     throw new Error(`There is no run ${id} on this page. Choose one of the list.`);
   }
 
@@ -261,6 +334,66 @@ export function createLab(connect: () => LabConnection): Lab {
     }
   }
 
+  /** A run from its start, or from where it stood, to its end. What happens to its storage is told, and a full disk holds it. */
+  async function carry(
+    id: string,
+    mine: RunLog,
+    start: (api: LabApi, onEvent: (events: RunEvent[]) => void, onKept: (state: KeptState) => void) => Promise<void>,
+  ): Promise<void> {
+    set({ workerRunId: id, alerts: [], said: 'Run started' });
+    setActivity('running');
+    let failed = false;
+    const onEvent = (events: RunEvent[]): void => {
+      mine.append(events);
+      if (changesEntry(events)) {
+        change(id, { scores: scoresOf(mine.resultsBefore(WHOLE)) });
+        if (entryOf(id)?.stored) void keep(id);
+      }
+      for (const event of events) if (event.type === 'notice' && event.level === 'error') alert(event.message);
+      bump();
+    };
+    const onKept = (kept: KeptState): void => {
+      if (kept.kind === 'disk') {
+        change(id, { stored: true });
+        set({ kept });
+        return;
+      }
+      tell('error', kept.message);
+      if (kept.kind === 'memory') set({ kept });
+      else if (get().activity === 'running') void control('pausing', (a) => a.pause(), 'paused');
+    };
+    try {
+      await start(api(), onEvent, onKept);
+      set({ said: 'Run ended' });
+    } catch (error) {
+      failed = !(error instanceof WorkerGone);
+      mine.append([{ type: 'notice', level: 'error', message: said(error) }]);
+      if (failed) tell('error', said(error));
+    } finally {
+      const status = statusOf(mine, 'run');
+      change(id, { status: failed && status === 'interrupted' && !entryOf(id)?.resumable ? 'failed' : status, resumable: false });
+      set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
+      if (entryOf(id)?.stored) await keep(id);
+      // the lock of a worker that has ended is free a moment later
+      if (status === 'interrupted') setTimeout(() => void listKept(), 1000);
+    }
+  }
+
+  async function start(recipe: Recipe): Promise<void> {
+    const id = add('run', recipe, []);
+    await carry(id, log, (a, onEvent, onKept) => a.run(recipe, onEvent, storedOf(entryOf(id)!), onKept));
+  }
+
+  /** Runs what is queued, one after another, once nothing else runs. */
+  async function runQueue(): Promise<void> {
+    for (;;) {
+      const [next, ...rest] = get().queue;
+      if (!next || get().activity !== 'idle') return;
+      set({ queue: rest });
+      await start(next);
+    }
+  }
+
   return {
     store,
     log: () => log,
@@ -290,52 +423,61 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     renameRun: (id, name) => {
       const given = name.trim().slice(0, 200);
-      if (given) change(id, { name: given });
+      if (!given) return;
+      change(id, { name: given });
+      if (entryOf(id)?.stored) void keep(id);
     },
-    deleteRun: (id) => {
-      const { runs, activity, workerRunId, shownId } = get();
+    deleteRun: async (id) => {
+      const { activity, workerRunId } = get();
+      const entry = entryOf(id);
       if (activity !== 'idle' && id === workerRunId) {
         tell('warning', 'This run goes on. Stop it before deleting it.');
         return;
       }
-      const name = runs.find((run) => run.id === id)?.name;
+      try {
+        if (!entry || entry.stored) await api().deleteRun(id);
+      } catch (error) {
+        tell('error', said(error));
+        return;
+      }
       logs.delete(id);
-      const left = runs.filter((run) => run.id !== id);
-      set((s) => ({ runs: left, compared: s.compared.filter((other) => other !== id), said: `Run ${name ?? id} deleted` }));
+      const left = get().runs.filter((run) => run.id !== id);
+      set((s) => ({ runs: left, compared: s.compared.filter((other) => other !== id), said: `Run ${entry?.name ?? id} deleted` }));
       if (workerRunId === id) set({ workerRunId: null });
-      if (shownId !== id) return;
+      if (get().shownId !== id) return;
       const next = left.find((run) => logs.has(run.id));
       if (next) show(next, logs.get(next.id)!);
       else showNothing();
     },
+    refreshRuns: listKept,
+    resumeRun: async (id) => {
+      const entry = entryOf(id);
+      if (get().activity !== 'idle' || !entry?.resumable) return;
+      const mine = new RunLog();
+      logs.set(id, mine);
+      show(entry, mine);
+      await carry(id, mine, (a, onEvent, onKept) => a.resumeRun(id, onEvent, onKept));
+      await runQueue();
+    },
     worker: api,
     open: async (hash) => {
-      await Promise.all([askAdapter(), showFirst(hash)]);
+      await Promise.all([askAdapter(), listKept(), showFirst(hash)]);
     },
 
     run: async () => {
       const { draft, activity } = get();
       if (activity !== 'idle' || !draft.recipe) return;
-      const id = add('run', draft.recipe, []);
-      const mine = log;
-      set({ workerRunId: id, alerts: [], said: 'Run started' });
-      setActivity('running');
-      try {
-        await api().run(draft.recipe, (events) => {
-          mine.append(events);
-          if (changesEntry(events)) change(id, { scores: scoresOf(mine.resultsBefore(WHOLE)) });
-          for (const event of events) if (event.type === 'notice' && event.level === 'error') alert(event.message);
-          bump();
-        });
-        set({ said: 'Run ended' });
-      } catch (error) {
-        mine.append([{ type: 'notice', level: 'error', message: said(error) }]);
-        if (!(error instanceof WorkerGone)) tell('error', said(error));
-      } finally {
-        change(id, { status: statusOf(mine, 'run') });
-        set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
-      }
+      await start(draft.recipe);
+      await runQueue();
     },
+    queueSeeds: async (count) => {
+      const { recipe } = get().draft;
+      if (!recipe) return;
+      const more = Array.from({ length: count }, (_, i) => ({ ...recipe, seed: (recipe.seed + i) % 2 ** 32 }));
+      set((s) => ({ queue: [...s.queue, ...more], said: `${count} runs queued` }));
+      await runQueue();
+    },
+    cancelQueued: (place) => set((s) => ({ queue: s.queue.filter((_, i) => i !== place) })),
     pauseOrResume: async () => {
       const { activity } = get();
       if (activity === 'running') await control('pausing', (a) => a.pause(), 'paused');
@@ -346,7 +488,9 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     stop: async () => {
       const { activity } = get();
-      if (activity !== 'idle' && activity !== 'stopping') await control('stopping', (a) => a.stop(), null);
+      if (activity === 'idle' || activity === 'stopping') return;
+      set({ queue: [] });
+      await control('stopping', (a) => a.stop(), null);
     },
 
     share: async () => {
@@ -368,7 +512,9 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     downloadBundle: async () => {
       try {
-        saveFile(`${fileStem(log)}.zip`, await api().exportBundle(), 'application/zip');
+        const { shownId, workerRunId } = get();
+        const id = shownId !== null && shownId !== workerRunId ? shownId : undefined;
+        saveFile(`${fileStem(log)}.zip`, await api().exportBundle(id), 'application/zip');
         set({ said: 'Bundle saved' });
       } catch (error) {
         tell('error', said(error));

@@ -1,29 +1,17 @@
 // The runs that the page lists, newest first, as data: what each is, how it stands, what its arms reached. Pure: nothing here holds a log.
 // Promises that a listed run keeps its colour slot until it leaves the list, and that no two listed runs share one.
-import type { Arm, ArmResult, Recipe, RunEvent, RunLog } from './runLog.ts';
+import type { KeptRuns, RunOrigin, RunStatus, Score, StoredRun } from '../store/storedRun.ts';
+import type { Arm, ArmResult, RunEvent, RunLog } from './runLog.ts';
 
-/** Where a run comes from: it ran on this page, or was opened from a link, from a bundle, or is the recorded one. */
-export type RunOrigin = 'run' | 'link' | 'bundle' | 'demo';
-export type RunStatus = 'running' | 'paused' | 'interrupted' | 'finished' | 'stopped' | 'failed';
+export type { RunOrigin, RunStatus, Score };
 
-/** An arm's newest result in a few letters: pass@1 where there is a verifier, else the held-out negative log-likelihood. */
-export interface Score {
-  arm: Arm;
-  kind: 'pass@1' | 'nll';
-  value: number;
-}
-
-export interface RunEntry {
-  id: string;
-  name: string;
-  origin: RunOrigin;
-  status: RunStatus;
-  /** ISO time. */
-  startedAt: string;
-  recipe: Recipe;
-  /** Colour slot, from 0. */
-  tone: number;
-  scores: Score[];
+export interface RunEntry extends StoredRun {
+  /** It is on disk and will be here after a reload. */
+  stored: boolean;
+  /** Another tab has it: read-only here. */
+  elsewhere: boolean;
+  /** There is a checkpoint to go on from. */
+  resumable: boolean;
 }
 
 /** A name for a run that sorts by time and is fit for a file: 20260131-235959-a1b2c3. */
@@ -35,10 +23,11 @@ export function newRunId(now = new Date()): string {
   return `${time}-${crypto.randomUUID().slice(0, 6)}`;
 }
 
-/** With `entry` in its place by time, in the lowest free colour slot; in place of one of the same id. */
-export function withRun(runs: readonly RunEntry[], entry: Omit<RunEntry, 'tone'>): RunEntry[] {
+/** With `entry` in its place by time, in the colour slot that it wants if that is free, else in the lowest free one; in place of one of the same id. */
+export function withRun(runs: readonly RunEntry[], entry: Omit<RunEntry, 'tone'> & { tone?: number }): RunEntry[] {
   const others = runs.filter((run) => run.id !== entry.id);
-  const tone = runs.find((run) => run.id === entry.id)?.tone ?? freeTone(others);
+  const wanted = runs.find((run) => run.id === entry.id)?.tone ?? entry.tone;
+  const tone = wanted === undefined || others.some((run) => run.tone === wanted) ? freeTone(others) : wanted;
   const at = others.findIndex((run) => run.startedAt <= entry.startedAt);
   return at < 0 ? [...others, { ...entry, tone }] : others.toSpliced(at, 0, { ...entry, tone });
 }
@@ -74,4 +63,15 @@ export function statusOf(log: RunLog, origin: RunOrigin): RunStatus {
 /** What of a batch of events changes a run's entry. */
 export function changesEntry(events: readonly RunEvent[]): boolean {
   return events.some((event) => event.type === 'result' || event.type === 'end');
+}
+
+/** What of an entry is kept in the index. */
+export function storedOf({ id, name, origin, status, startedAt, recipe, tone, scores }: RunEntry): StoredRun {
+  return { id, name, origin, status, startedAt, recipe, tone, scores };
+}
+
+/** A kept run as it is listed after a reload: one that was going on, and that no other tab has, was broken off. */
+export function listed({ run, elsewhere, resumable }: KeptRuns['runs'][number]): Omit<RunEntry, 'tone'> & { tone: number } {
+  const goesOn = run.status === 'running' || run.status === 'paused';
+  return { ...run, status: goesOn && !elsewhere ? 'interrupted' : run.status, stored: true, elsewhere, resumable: resumable && !elsewhere };
 }

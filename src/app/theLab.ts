@@ -6,9 +6,13 @@ import { createDropPreview } from './dropPreview.ts';
 import { createInspector } from './inspection.ts';
 import { createLab } from './lab.ts';
 import { view } from './theView.ts';
+import { createStorageView } from './storage.ts';
+import { stayAwakeWhileRunning } from './wakeLock.ts';
 
 export const lab = createLab(connectLab);
 export const actions = createActions(lab, view);
 export const dropPreview = createDropPreview(lab);
 export const inspector = createInspector(lab);
 keepCompared(lab, view);
+export const storageView = createStorageView(lab);
+stayAwakeWhileRunning(lab);

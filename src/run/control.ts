@@ -46,14 +46,15 @@ export class RunControl {
     for (const resolve of this.pausing.splice(0)) resolve();
   }
 
-  /** Called by the run between steps; onHold is told when it is to wait here. Throws Stopped. */
-  async boundary(onHold: () => void = () => undefined): Promise<void> {
+  /** Called by the run between steps; onHold is told when it is to wait here, and what it does is part of pausing. Throws Stopped. */
+  async boundary(onHold: () => void | Promise<void> = () => undefined): Promise<void> {
     // a macrotask, so that messages (pause, stop) get through while steps are short
     await new Promise<void>((resolve) => setTimeout(resolve, 0));
     while (this.paused && !this.single && !this.stopped) {
+      await onHold();
+      if (!this.paused || this.single || this.stopped) continue;
       await new Promise<void>((resolve) => {
         this.wake = resolve;
-        onHold();
         this.settle();
       });
       this.wake = null;

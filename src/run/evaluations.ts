@@ -69,6 +69,8 @@ export class Evaluations {
     const ref: StageRef = { stage: 'evaluate', arm, phase };
     await run.inStage(ref, async (report) => {
       const evaluator = await this.judgeOf();
+      // an evaluation that was interrupted begins again
+      run.results.splice(0, run.results.length, ...run.results.filter((r) => r.arm !== arm || r.phase !== phase));
       run.copy(run.policy, run.arms.get(arm) as Transformer);
       for (const [n, range] of ranges.entries()) {
         const programs = corpus.heldOut(prompts, range);

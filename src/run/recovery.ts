@@ -1,4 +1,4 @@
-// What a run needs to go on after its device is lost: where it was, the models' words on the host, and the values of the stages that are done. The
+// What a run needs to go on after its device is lost, or after its whole tab is: where it was, the models' words on the host, and the values of the stages that are done. The
 // run's own code is gone through again on the new device; stages that were done give their values at once, the interrupted one goes on at its step.
 // Promises: what happens after a snapshot is computed from the same bits as before the loss. Refuses nothing.
 import type { OptimizerSnapshot } from '../model/optimizer.ts';
@@ -29,6 +29,14 @@ export interface Snapshot {
 }
 
 export type Entered = { done: true; value: unknown; data: unknown } | { done: false; snapshot: Snapshot | null };
+
+/** All of it, for a run that goes on in another process. */
+export interface Progressed {
+  snapshot: Snapshot;
+  stage: number;
+  finished: { value: unknown; data: unknown }[];
+  said: Map<string, number>;
+}
 
 /** A snapshot is due after this time, or after so many times what the last one took. */
 const INTERVAL_MS = 10_000;
@@ -70,6 +78,20 @@ export class Recovery {
     this.snapshot = snapshot;
     this.stage = this.current;
     this.nextDue = performance.now() + Math.max(INTERVAL_MS, INTERVAL_TIMES * tookMs);
+  }
+
+  /** What `load` needs to come back to the last snapshot; null before the first. */
+  kept(): Progressed | null {
+    const { snapshot, stage, finished, said } = this;
+    return snapshot && { snapshot, stage, finished: finished.slice(0, stage), said: new Map(said) };
+  }
+  /** In place of everything that was gone through: enter() leads up to the snapshot. */
+  load({ snapshot, stage, finished, said }: Progressed): void {
+    this.snapshot = snapshot;
+    this.stage = stage;
+    this.finished.splice(0, this.finished.length, ...finished);
+    for (const [key, step] of said) this.said.set(key, step);
+    this.replay();
   }
 
   /** Goes back to the beginning; enter() leads up to the last snapshot. */

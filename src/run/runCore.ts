@@ -16,13 +16,25 @@ import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
 import { type RunControl, Stopped } from './control.ts';
 import type { Corpus } from './corpus.ts';
-import type { ArmResult, Metrics, RunEvent, RunSummary, Spent, StageRef } from './events.ts';
+import type { AdapterReport, ArmResult, Metrics, RunEvent, RunSummary, Spent, StageRef } from './events.ts';
 import { type Arm, ARMS, type Recipe } from './recipe.ts';
-import { NO_STATE, Recovery, type Snapshot, type StageState } from './recovery.ts';
+import { NO_STATE, type Progressed, Recovery, type Snapshot, type StageState } from './recovery.ts';
 import { type PlannedStage, planStages } from './stages.ts';
 import type { SampleRow, VerifierGone } from './verified.ts';
 
 export const VERSION = '0.1.0';
+
+/** Everything that a run goes on from in another process: plain values and typed arrays (stateBytes.ts). */
+export interface Checkpoint {
+  progressed: Progressed;
+  results: ArmResult[];
+  samples: Map<string, SampleRow[]>;
+  unjudgedSaid: string[];
+  verifierLost: string | null;
+  adapter: AdapterReport;
+  version: string;
+  elapsedMs: number;
+}
 
 export interface RunInputs {
   gpu: GpuContext;
@@ -35,6 +47,10 @@ export interface RunInputs {
   corpus: Corpus;
   emit(event: RunEvent): void;
   control: RunControl;
+  /** Where checkpoints go: asked at every snapshot and at Pause, settles when the checkpoint is safe or was not due. Never rejects. */
+  keep?: (make: () => Checkpoint, held: boolean) => Promise<void>;
+  /** Goes on from here instead of from the start. */
+  from?: Checkpoint;
 }
 
 /** What a stage calls after each step; `last` where it ends before the steps that were planned. */
@@ -71,7 +87,7 @@ export class RunCore {
   /** Host copies of models that have not changed since. */
   private readonly still = new Map<Transformer, Float32Array[][]>();
   private readonly lossTimes: number[] = [];
-  private readonly started = performance.now();
+  private readonly started: number;
   readonly results: ArmResult[] = [];
   readonly arms = new Map<Arm, Transformer>();
   /** Their weights on the host: what the run leaves, whatever happens to the device. */
@@ -99,24 +115,20 @@ export class RunCore {
     this.parameters = parameterCount(inputs.architecture);
     this.stages = planStages(recipe, corpus, this.parameters);
     this.totalCost = this.stages.reduce((n, s) => n + s.cost, 0);
+    const { from } = inputs;
+    this.started = performance.now() - (from?.elapsedMs ?? 0);
+    if (!from) return;
+    this.recovery.load(from.progressed);
+    this.results.push(...from.results);
+    for (const [name, rows] of from.samples) this.samples.set(name, rows);
+    for (const id of from.unjudgedSaid) this.unjudgedSaid.add(id);
+    this.verifierLost = from.verifierLost;
   }
 
   /** Goes through `work` to its end, from the last snapshot again after every loss of the device. */
   async all(work: () => Promise<void>): Promise<RunOutcome> {
-    const { recipe, corpus } = this.i;
-    this.i.emit({
-      type: 'start',
-      runId: runId(recipe),
-      recipe,
-      adapter: this.gpu.report,
-      version: VERSION,
-      startedAt: new Date().toISOString(),
-      parameters: this.parameters,
-      stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
-    });
-    for (const notice of corpus.notices) this.i.emit({ type: 'notice', ...notice });
-    if (recipe.rlvr.steps > 0)
-      for (const message of objectiveNotices(recipe.rlvr)) this.i.emit({ type: 'notice', level: 'warning', message });
+    if (this.i.from) this.sayResumed(this.i.from);
+    else this.sayStart();
     let status: RunSummary['status'] = 'finished';
     let error: string | null = null;
     try {
@@ -149,11 +161,41 @@ export class RunCore {
     return { summary, arms: this.weights, infused: this.infused, samples: this.samples, gpu };
   }
 
+  private sayStart(): void {
+    const { recipe, corpus } = this.i;
+    this.i.emit({
+      type: 'start',
+      runId: runId(recipe),
+      recipe,
+      adapter: this.gpu.report,
+      version: VERSION,
+      startedAt: new Date().toISOString(),
+      parameters: this.parameters,
+      stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
+    });
+    for (const notice of corpus.notices) this.i.emit({ type: 'notice', ...notice });
+    if (recipe.rlvr.steps > 0)
+      for (const message of objectiveNotices(recipe.rlvr)) this.i.emit({ type: 'notice', level: 'warning', message });
+  }
+
+  /** Says from where, and whether the same bits can be expected. */
+  private sayResumed({ adapter, version }: Checkpoint): void {
+    this.i.emit({ type: 'notice', level: 'info', message: `The run goes on from its last checkpoint: ${this.recovery.describe()}.` });
+    const name = ({ vendor, architecture, description }: AdapterReport): string => [vendor, architecture, description].join(' ');
+    const { report } = this.gpu;
+    if (name(adapter) !== name(report) || version !== VERSION)
+      this.i.emit({
+        type: 'notice',
+        level: 'warning',
+        message: `The checkpoint was made on ${name(adapter)} by version ${version}; this is ${name(report)}, version ${VERSION}. What follows need not be bit-equal to an unbroken run.`,
+      });
+  }
+
   /** Kernels chosen, the models that every stage needs. */
   private async prepare(): Promise<void> {
     const { gpu } = this;
     const { choices, measured, notices } = await tune(gpu);
-    if (this.lossTimes.length === 0) {
+    if (this.lossTimes.length === 0 && !this.i.from) {
       this.i.emit({
         type: 'notice',
         level: 'info',
@@ -237,7 +279,7 @@ export class RunCore {
     const t0 = performance.now();
     const first = entered.snapshot?.step ?? 0;
     if (entered.snapshot) {
-      this.restore(entered.snapshot);
+      await this.restore(entered.snapshot);
       state.restore(entered.snapshot.data);
     } else {
       if (this.recovery.isNew(ref, 'start', 0))
@@ -250,8 +292,12 @@ export class RunCore {
       this.progress(done, false);
       this.gpu.check();
       // what is held is looked at: its count is exact
-      await this.i.control.boundary(() => this.progress(done, true));
-      if (!last && done < planned.steps && this.recovery.due()) await this.save(ref, done, state);
+      const within = !last && done < planned.steps;
+      await this.i.control.boundary(async () => {
+        this.progress(done, true);
+        if (within && this.i.keep) await this.save(ref, done, state, true);
+      });
+      if (within && this.recovery.due()) await this.save(ref, done, state);
     }, first);
     this.recovery.leave(value, state.save());
     const { steps, cost } = this.current;
@@ -274,15 +320,16 @@ export class RunCore {
   async remember<T>(work: () => Promise<T>): Promise<T> {
     const entered = this.recovery.enter();
     if (entered.done) return entered.value as T;
-    if (entered.snapshot) this.restore(entered.snapshot);
+    if (entered.snapshot) await this.restore(entered.snapshot);
     else await this.save(null, 0, NO_STATE);
     const value = await work();
     this.recovery.leave(value, null);
     return value;
   }
 
-  private async save(ref: StageRef | null, step: number, state: StageState): Promise<void> {
-    if (!this.i.reopen) return;
+  private async save(ref: StageRef | null, step: number, state: StageState, held = false): Promise<void> {
+    const { reopen, keep } = this.i;
+    if (!reopen && !keep) return;
     const t0 = performance.now();
     const models: (Float32Array[][] | null)[] = [];
     for (const model of this.models) {
@@ -295,9 +342,23 @@ export class RunCore {
     const { tokens, doneCost, totalCost } = this;
     const snapshot = { ref, step, data: state.save(), models, optimizer: await this.optimizer.snapshot(), tokens, doneCost, totalCost };
     this.recovery.keep({ ...snapshot, results: this.results.length }, performance.now() - t0);
+    await keep?.(() => this.checkpoint(), held);
   }
 
-  private restore({ models, optimizer, tokens, results, doneCost, totalCost }: Snapshot): void {
+  private checkpoint(): Checkpoint {
+    return {
+      progressed: this.recovery.kept() as Progressed,
+      results: [...this.results],
+      samples: new Map(this.samples),
+      unjudgedSaid: [...this.unjudgedSaid],
+      verifierLost: this.verifierLost,
+      adapter: this.gpu.report,
+      version: VERSION,
+      elapsedMs: performance.now() - this.started,
+    };
+  }
+
+  private async restore({ models, optimizer, tokens, results, doneCost, totalCost }: Snapshot): Promise<void> {
     this.models.forEach((model, i) => {
       const words = models[i];
       if (words) model.restore(words);
@@ -307,6 +368,7 @@ export class RunCore {
     this.results.length = results;
     this.doneCost = doneCost;
     this.totalCost = totalCost;
+    for (const [arm, model] of this.arms) if (!this.weights.has(arm)) this.weights.set(arm, await model.readAll());
   }
 
   copy(to: Transformer, from: Transformer): void {

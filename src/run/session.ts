@@ -20,7 +20,8 @@ import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
 import { profileStep } from './stepProfile.ts';
-import { type RunOutcome, runRecipe, VERSION } from './runner.ts';
+import type { Checkpoint } from './runCore.ts';
+import { type RunInputs, type RunOutcome, runRecipe, VERSION } from './runner.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { drawWeights, freshFolder } from './freshModel.ts';
 
@@ -51,6 +52,12 @@ export async function loadFolder(gpu: GpuContext, folder: DroppedModel, options:
     throw e;
   }
   return model;
+}
+
+/** How a run is kept while it goes on, and what it goes on from. */
+export interface Keeping {
+  keep: NonNullable<RunInputs['keep']>;
+  from?: { checkpoint: Checkpoint; events: readonly RunEvent[] };
 }
 
 const isBuiltin = (kind: TaskKind): kind is BuiltinKind => BUILTIN_KINDS.some((k) => k === kind);
@@ -97,7 +104,12 @@ export class Session {
   }
 
   /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
-  async run(recipe: Recipe, embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>, emit: (event: RunEvent) => void): Promise<RunSummary> {
+  async run(
+    recipe: Recipe,
+    embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>,
+    emit: (event: RunEvent) => void,
+    keeping?: Keeping,
+  ): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
     const { kind } = recipe.task;
     if (recipe.model !== 'dropped' && !isBuiltin(kind))
@@ -119,7 +131,7 @@ export class Session {
         throw new RecipeError(
           `The task needs ${positions} positions; the model has ${folder.config.architecture.maxPositions}. Lower maxTokens.`,
         );
-      this.events = [];
+      this.events = (keeping?.from?.events ?? []).filter((event) => event.type !== 'progress');
       this.arms = new Map();
       this.samples = new Map();
       this.recipe = recipe;
@@ -133,6 +145,8 @@ export class Session {
         load: (model) => (recipe.model === 'fresh' ? drawWeights(model, recipe.seed, recipe.base) : model.load(folder.weights)),
         corpus,
         control,
+        ...(keeping ? { keep: keeping.keep } : {}),
+        ...(keeping?.from ? { from: keeping.from.checkpoint } : {}),
         emit: (event) => {
           if (event.type !== 'progress') this.events.push(event);
           emit(event);

@@ -14,7 +14,9 @@ import { Provenance } from './Provenance.tsx';
 import { RanPanel } from './RanPanel.tsx';
 import { RecipePanel } from './RecipePanel.tsx';
 import { RolloutsPanel } from './RolloutsPanel.tsx';
+import { RunAlerts } from './RunAlerts.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
+import { StoragePanel } from './StoragePanel.tsx';
 import { TheoryPanel } from './TheoryPanel.tsx';
 import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
@@ -35,10 +37,12 @@ export function Page() {
           </Boundary>
           <RecipePanel />
           <RunsPanel />
+          <StoragePanel />
         </aside>
         <main className="outputs">
           <Boundary>
             <Provenance />
+            <RunAlerts />
           </Boundary>
           <LearningPanel />
           <ComparePanel />

@@ -9,7 +9,7 @@ import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi, LabWorkerApi } from './protocol.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
-export type { GenerateOptions, Inspectable, LabApi, Recognised } from './protocol.ts';
+export type { GenerateOptions, Inspectable, KeptState, LabApi, Recognised, StorageUse } from './protocol.ts';
 export { WorkerGone } from './liveness.ts';
 
 export interface LabConnection {
@@ -80,7 +80,13 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     forget: (part) => guard(remote.forget(part)),
     preview: (task) => guard(remote.preview(task)),
     inspect: (what, onTensors) => guard(remote.inspect(what, Comlink.proxy(onTensors))),
-    run: (recipe, onEvent) => guard(remote.run(recipe, Comlink.proxy(onEvent))),
+    run: (recipe, onEvent, as, onKept) => guard(remote.run(recipe, Comlink.proxy(onEvent), as, onKept && Comlink.proxy(onKept))),
+    resumeRun: (id, onEvent, onKept) => guard(remote.resumeRun(id, Comlink.proxy(onEvent), Comlink.proxy(onKept))),
+    keptRuns: () => guard(remote.keptRuns()),
+    readRun: (id) => guard(remote.readRun(id)),
+    keepRun: (run, events) => guard(remote.keepRun(run, events)),
+    deleteRun: (id) => guard(remote.deleteRun(id)),
+    storage: () => guard(remote.storage()),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),
     step: () => guard(remote.step()),
@@ -91,6 +97,6 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     kernelNames: () => guard(remote.kernelNames()),
     kernelSource: (kernel) => guard(remote.kernelSource(kernel)),
     exportModel: (arm) => guard(remote.exportModel(arm)),
-    exportBundle: () => guard(remote.exportBundle()),
+    exportBundle: (id) => guard(remote.exportBundle(id)),
   };
 }

@@ -6,16 +6,30 @@ import { collect } from '../formats/outputFile.ts';
 import { recognise } from '../formats/dropped.ts';
 import type { InspectedTensor } from '../formats/inspected.ts';
 import { inspectWeights } from '../formats/inspectWeights.ts';
-import { fromBlob } from '../formats/byteSource.ts';
+import { fromBlob, fromBytes } from '../formats/byteSource.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
 import { kernelNames, kernelSource } from '../gpu/shaders.ts';
 import { datasetOf } from '../run/datasetCorpus.ts';
 import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
 import { previewDataset } from '../run/preview.ts';
-import { parseRecipe } from '../run/recipe.ts';
-import { embeddedModel, type EmbeddedFiles, Session } from '../run/session.ts';
+import { embeddedModel, type EmbeddedFiles, type Keeping, Session } from '../run/session.ts';
+import { parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
+import { EventStream } from './eventStream.ts';
+import {
+  beginKept,
+  deleteKept,
+  type DroppedInputs,
+  keepRow,
+  type KeptInputs,
+  keptRuns,
+  type LockedKeeper,
+  readKept,
+  readKeptBundle,
+  resumeKept,
+  storageUse,
+} from './keptRuns.ts';
 import { holdLifeLock } from './lifeLock.ts';
 import { lendSandbox, pythonSandbox } from './labSandbox.ts';
 import type { Inspectable, LabWorkerApi } from './protocol.ts';
@@ -26,6 +40,9 @@ holdLifeLock(self.name);
 let session: Promise<Session> | null = null;
 /** Given before there was a GPU, or without one: kept, so that a drop can be looked at anywhere. */
 const given: Parameters<Session['give']>[0] = {};
+/** The files that they came from, for runs that are kept. */
+const givenFiles: DroppedInputs = {};
+const BATCH_MS = 100;
 
 async function open(): Promise<Session> {
   const gpu = await openBrowserGpu();
@@ -87,7 +104,42 @@ function plain<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...ar
   };
 }
 
-const BATCH_MS = 100;
+/** Runs to the end, keeping as it goes; what the keeper and the page are told is the same. */
+async function carry(
+  lab: Session,
+  recipe: Recipe,
+  onEvent: (events: RunEvent[]) => void,
+  keeper: LockedKeeper | null,
+  from?: Keeping['from'],
+): Promise<void> {
+  const stream = new EventStream(onEvent);
+  keeper?.pauseBy(() => void lab.control.current?.pause());
+  try {
+    const emit = (event: RunEvent): void => {
+      keeper?.take(event);
+      stream.push(event);
+    };
+    const keeping = keeper ? { keep: keeper.keep, ...(from ? { from } : {}) } : undefined;
+    await lab.run(recipe, embedded, emit, keeping);
+    await keeper?.end(async () => writeBundle(await lab.bundleFiles()));
+  } finally {
+    keeper?.close();
+    await stream.end();
+  }
+}
+
+/** What was dropped for a run, from the copies that were kept with it. */
+async function recogniseKept({ model, dataset }: KeptInputs): Promise<typeof given> {
+  const read = (files: KeptInputs['model']) => recognise(files.map(({ path, bytes }) => ({ path, source: fromBytes(path, bytes) })));
+  const parts: typeof given = {};
+  for (const files of [model, dataset]) {
+    if (files.length === 0) continue;
+    const found = await read(files);
+    if (files === model && found.model) parts.model = found.model;
+    if (found.dataset) parts.dataset = datasetOf(found.dataset);
+  }
+  return parts;
+}
 
 /** Counts what was asked to be inspected: whoever finds another number than its own ends. */
 let inspections = 0;
@@ -126,12 +178,15 @@ const api: LabWorkerApi = {
     const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
     if (parts.model) given.model = parts.model;
     if (parts.dataset) given.dataset = parts.dataset;
+    if (model) givenFiles.model = files;
+    if (dataset) givenFiles.dataset = files;
     if (session) (await session.catch(() => null))?.give(parts);
     return { ...recognised, problems, recipe };
   }),
 
   forget: plain(async (part) => {
     given[part] = null;
+    delete givenFiles[part];
     if (session) (await session.catch(() => null))?.forget(part);
   }),
 
@@ -156,27 +211,26 @@ const api: LabWorkerApi = {
     onTensors(found);
   }),
 
-  run: plain(async (recipe, onEvent) => {
+  run: plain(async (recipe, onEvent, as, onKept = () => undefined) => {
     const checked = parseRecipe(recipe);
     const lab = await sessionOf();
-    let pending: RunEvent[] = [];
-    const flush = (): void => {
-      if (pending.length === 0) return;
-      const events = pending;
-      pending = [];
-      onEvent(events);
-    };
-    const timer = setInterval(flush, BATCH_MS);
-    try {
-      await lab.run(checked, embedded, (event) => {
-        pending.push(event);
-        if (event.type === 'start' || event.type === 'end') flush();
-      });
-    } finally {
-      clearInterval(timer);
-      flush();
-    }
+    const keeper = as ? await beginKept({ ...as, recipe: checked }, givenFiles, onKept) : null;
+    await carry(lab, checked, onEvent, keeper);
   }),
+
+  resumeRun: plain(async (id, onEvent, onKept) => {
+    const lab = await sessionOf();
+    const began = await resumeKept(id, onKept);
+    lab.give(await recogniseKept(began.inputs));
+    onEvent(began.from.events);
+    await carry(lab, began.run.recipe, onEvent, began.keeper, began.from);
+  }),
+
+  keptRuns,
+  readRun: plain(readKept),
+  keepRun: plain(keepRow),
+  deleteRun: plain(deleteKept),
+  storage: plain(storageUse),
 
   pause: plain(async () => (await sessionOf()).control.current?.pause()),
   resume: plain(async () => (await sessionOf()).control.current?.resume()),
@@ -203,7 +257,7 @@ const api: LabWorkerApi = {
     return files;
   }),
 
-  exportBundle: plain(async () => writeBundle(await (await sessionOf()).bundleFiles())),
+  exportBundle: plain(async (id) => (id === undefined ? writeBundle(await (await sessionOf()).bundleFiles()) : readKeptBundle(id))),
 };
 
 Comlink.expose(api);

@@ -3,6 +3,7 @@ import type { InspectedTensor } from '../formats/inspected.ts';
 import type { DatasetPreview, RecognisedFiles } from '../formats/recognised.ts';
 import type { AblationResult, AdapterReport, RunEvent, StepProfile } from '../run/events.ts';
 import type { Arm, BuiltinKind, Recipe } from '../run/recipe.ts';
+import type { KeptRuns, RunSizes, StoredRun } from '../store/storedRun.ts';
 
 /** Says what was recognised in a drop, before anything runs. All text is untrusted: show it as text. */
 export interface Recognised extends RecognisedFiles {
@@ -22,6 +23,18 @@ export interface GenerateOptions {
 /** Whose tensors are looked at: the dropped model's, an embedded base's, or a trained arm's beside those that it was trained from. */
 export type Inspectable = { of: 'dropped' } | { of: 'embedded'; task: BuiltinKind } | { of: 'arm'; arm: Arm };
 
+/** How the run that goes on is kept: on disk; not (and why); not for now, and it is paused until there is room. */
+export type KeptState = { kind: 'disk' } | { kind: 'memory' | 'full'; message: string };
+
+export interface StorageUse {
+  runs: RunSizes[];
+  /** Of the whole page, as the browser counts and allows; null where it does not say. */
+  usageBytes: number | null;
+  quotaBytes: number | null;
+  /** Whether the browser promised not to clear it by itself. */
+  persisted: boolean;
+}
+
 export interface LabApi {
   /** Adapter or the reason why there is none. */
   adapter(): Promise<{ ok: true; adapter: AdapterReport } | { ok: false; reason: string }>;
@@ -33,8 +46,20 @@ export interface LabApi {
   preview(task: Recipe['task']): Promise<DatasetPreview>;
   /** Reads every tensor, one after the other; the next call ends this one, and null only that. Resolves when all are read, or when it is ended. */
   inspect(what: Inspectable | null, onTensors: (tensors: InspectedTensor[]) => void): Promise<void>;
-  /** Starts a run; resolves when it ends. Every event is passed to onEvent in order. */
-  run(recipe: Recipe, onEvent: (events: RunEvent[]) => void): Promise<void>;
+  /**
+   * Starts a run; resolves when it ends. Every event is passed to onEvent in order. With what the list says of it, it is kept on disk where that can be,
+   * and onKept hears how.
+   */
+  run(recipe: Recipe, onEvent: (events: RunEvent[]) => void, as?: StoredRun, onKept?: (state: KeptState) => void): Promise<void>;
+  /** Goes on with a kept run from its last checkpoint; the first events are those of before. */
+  resumeRun(id: string, onEvent: (events: RunEvent[]) => void, onKept: (state: KeptState) => void): Promise<void>;
+  keptRuns(): Promise<KeptRuns>;
+  /** A kept run's log. */
+  readRun(id: string): Promise<RunEvent[]>;
+  /** Keeps what the list says of a run; of one that did not run here its log too. */
+  keepRun(run: StoredRun, events?: RunEvent[]): Promise<void>;
+  deleteRun(id: string): Promise<void>;
+  storage(): Promise<StorageUse>;
   /** Resolves when the run holds at a step boundary, or when it ends first. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -59,8 +84,8 @@ export interface LabApi {
   kernelSource(kernel: string): Promise<string>;
   /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
-  /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. */
-  exportBundle(): Promise<Uint8Array>;
+  /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. With an id: a kept run's. */
+  exportBundle(id?: string): Promise<Uint8Array>;
 }
 
 /** What the worker serves besides, to worker/client.ts alone. */

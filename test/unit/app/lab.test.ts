@@ -7,7 +7,8 @@ import { writeRunLink } from '../../../src/app/runLink.ts';
 import { RunLog, toJsonLines } from '../../../src/app/runLog.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 import { WorkerGone } from '../../../src/worker/liveness.ts';
-import type { LabApi, Recognised } from '../../../src/worker/protocol.ts';
+import type { KeptRuns, StoredRun } from '../../../src/store/storedRun.ts';
+import type { KeptState, LabApi, Recognised } from '../../../src/worker/protocol.ts';
 
 const adapter = { vendor: 'v', architecture: 'a', description: 'd', software: false, features: [] };
 const notice: RunEvent = { type: 'notice', level: 'info', message: 'from the run' };
@@ -18,6 +19,10 @@ function scriptedWorker() {
   const calls: string[] = [];
   /** What the next drops are recognised as. */
   const answers: Recognised[] = [];
+  /** What is on disk, and what was written to the list. */
+  const kept: KeptRuns = { storage: { kind: 'disk' }, runs: [] };
+  const rows: string[] = [];
+  let tellKept: (state: KeptState) => void = () => undefined;
   let emit: (events: RunEvent[]) => void = () => undefined;
   let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   const listeners: ((error: WorkerGone) => void)[] = [];
@@ -31,9 +36,10 @@ function scriptedWorker() {
     forget: async (part) => void calls.push(`forget ${part}`),
     preview: async () => ({ rows: [], unusable: 0 }),
     inspect: async () => undefined,
-    run: (_, onEvent) => {
+    run: (_, onEvent, __, onKept = () => undefined) => {
       calls.push('run');
       emit = onEvent;
+      tellKept = onKept;
       return new Promise((resolve, reject) => {
         settle = { resolve, reject };
       });
@@ -53,6 +59,12 @@ function scriptedWorker() {
     kernelSource: async () => '',
     exportModel: async () => ({}),
     exportBundle: async () => new Uint8Array(),
+    resumeRun: (id, onEvent, onKept) => api.run(LINK_BASE_V1, onEvent, kept.runs.find(({ run }) => run.id === id)!.run, onKept),
+    keptRuns: async () => kept,
+    readRun: async () => [notice],
+    keepRun: async (run) => void rows.push(`${run.name} ${run.status}`),
+    deleteRun: (id) => called(`delete ${id}`),
+    storage: async () => ({ runs: [], usageBytes: null, quotaBytes: null, persisted: false }),
   };
   return {
     calls,
@@ -61,6 +73,9 @@ function scriptedWorker() {
       calls.push('connect');
       return { api, terminate: () => undefined, onDeath: (listener: (error: WorkerGone) => void) => void listeners.push(listener) };
     },
+    kept,
+    rows,
+    tellKept: (state: KeptState) => tellKept(state),
     emit: (...events: RunEvent[]) => emit(events),
     finish: () => settle?.resolve(),
     die: () => {
@@ -75,8 +90,7 @@ function serveDemo(events: RunEvent[] | null): void {
   vi.stubGlobal('fetch', async () => (events ? new Response(toJsonLines(events)) : new Response('', { status: 404 })));
 }
 
-async function openedLab(hash = '') {
-  const worker = scriptedWorker();
+async function openedLab(hash = '', worker = scriptedWorker()) {
   const lab = createLab(worker.connect);
   await lab.open(hash);
   return { worker, lab, state: lab.store.getState };
@@ -201,16 +215,104 @@ describe('the lab', () => {
     lab.renameRun(mine, '  mine ');
     lab.renameRun(mine, ' ');
     expect(state().runs.find((r) => r.id === mine)?.name).toBe('mine');
-    lab.deleteRun(mine);
+    await lab.deleteRun(mine);
     expect(state().alerts.at(-1)).toMatch(/Stop it before/);
     worker.finish();
     await run;
-    lab.deleteRun(mine);
+    await lab.deleteRun(mine);
     expect(state().runs.map((r) => r.id)).toEqual(['demo']);
     expect(state()).toMatchObject({ shownId: 'demo', shown: 'demo', workerRunId: null });
-    lab.deleteRun('demo');
+    await lab.deleteRun('demo');
     expect(state()).toMatchObject({ shownId: null, shown: 'nothing', compared: [], runs: [] });
     await expect(lab.loadRun('demo')).rejects.toThrow(/no run demo/);
+  });
+
+  const storedRun = (id: string, change: Partial<StoredRun> = {}): StoredRun => ({
+    id,
+    name: id,
+    origin: 'run',
+    status: 'running',
+    startedAt: `2026-01-01T00:00:0${id.length}Z`,
+    recipe: LINK_BASE_V1,
+    tone: 4,
+    scores: [],
+    ...change,
+  });
+
+  it('lists what is kept: a run that was broken off can be resumed, one that another tab has (R33) can only be read', async () => {
+    const worker = scriptedWorker();
+    worker.kept.runs.push(
+      { run: storedRun('a'), elsewhere: false, resumable: true },
+      { run: storedRun('bb'), elsewhere: true, resumable: true },
+      { run: storedRun('ccc', { status: 'finished' }), elsewhere: false, resumable: false },
+    );
+    const { lab, state } = await openedLab('', worker);
+    const rows = Object.fromEntries(state().runs.map((r) => [r.id, r]));
+    expect(rows.a).toMatchObject({ status: 'interrupted', resumable: true, stored: true, tone: 4 });
+    expect(rows.bb).toMatchObject({ status: 'running', elsewhere: true, resumable: false });
+    expect(rows.ccc).toMatchObject({ status: 'finished', resumable: false });
+    await lab.showRun('ccc');
+    expect(lab.log().events).toEqual([notice]);
+    await lab.resumeRun('bb');
+    expect(worker.calls).not.toContain('run');
+    const resumed = lab.resumeRun('a');
+    worker.emit(notice, { type: 'end', summary: { status: 'finished', error: null, results: [], tokPerS: 1, timeMs: 1 } });
+    worker.tellKept({ kind: 'disk' });
+    worker.finish();
+    await resumed;
+    expect(state()).toMatchObject({ shownId: 'a', activity: 'idle', workerRunId: 'a' });
+    expect(state().runs.find((r) => r.id === 'a')).toMatchObject({ status: 'finished', resumable: false });
+    expect(worker.rows.at(-1)).toBe('a finished');
+    await lab.deleteRun('ccc');
+    expect(worker.calls).toContain('delete ccc');
+  });
+
+  it('queues one run for each seed, one after another; any of them can be cancelled, and Stop ends the queue', async () => {
+    const { worker, lab, state } = await openedLab();
+    lab.setField('seed', 7);
+    void lab.queueSeeds(4);
+    expect(state().queue.map((r) => r.seed)).toEqual([8, 9, 10]);
+    lab.cancelQueued(1);
+    worker.finish();
+    await ticks();
+    expect(
+      state()
+        .runs.filter((r) => r.origin === 'run')
+        .map((r) => r.recipe.seed)
+        .sort(),
+    ).toEqual([7, 8]);
+    expect(state().queue.map((r) => r.seed)).toEqual([10]);
+    await lab.stop();
+    worker.finish();
+    await ticks();
+    expect(state()).toMatchObject({ activity: 'idle', queue: [] });
+    expect(worker.calls.filter((c) => c === 'run')).toHaveLength(2);
+  });
+
+  it('R31: a full disk holds the run and says so; it goes on when asked', async () => {
+    const { worker, lab, state } = await openedLab();
+    const run = lab.run();
+    worker.tellKept({ kind: 'disk' });
+    worker.tellKept({ kind: 'full', message: 'The disk is full.' });
+    await ticks();
+    expect(state()).toMatchObject({ activity: 'paused', alerts: ['The disk is full.'] });
+    await lab.pauseOrResume();
+    expect(state().activity).toBe('running');
+    worker.finish();
+    await run;
+  });
+
+  it('R34: without storage runs are in memory, and the page says so', async () => {
+    const worker = scriptedWorker();
+    worker.kept.storage = { kind: 'memory', reason: 'No file system.' };
+    const { lab, state } = await openedLab('', worker);
+    expect(state().kept).toEqual({ kind: 'memory', message: expect.stringMatching(/No file system.*in memory alone/) });
+    const run = lab.run();
+    worker.emit(notice);
+    worker.finish();
+    await run;
+    expect(state().runs[0]).toMatchObject({ stored: false });
+    expect(worker.rows).toEqual([]);
   });
 
   it('keeps a model that was dropped before the dataset', async () => {

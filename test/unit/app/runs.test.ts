@@ -13,6 +13,9 @@ const entry = (id: string, startedAt: string): Omit<RunEntry, 'tone'> => ({
   startedAt,
   recipe: LINK_BASE_V1,
   scores: [],
+  stored: false,
+  elsewhere: false,
+  resumable: false,
 });
 
 const result = (change: Partial<ArmResult>): ArmResult => ({

@@ -34,6 +34,7 @@ const CONTRACTS = [
   'src/tasks/task.ts',
   'src/formats/recognised.ts',
   'src/formats/inspected.ts',
+  'src/store/storedRun.ts',
   'src/worker/protocol.ts',
   'src/midtrain/durations.ts',
   'src/midtrain/theory/contract.ts',
@@ -46,6 +47,7 @@ const DOORS: Record<string, string[]> = {
   'src/worker/liveness.ts': ['app'],
   'src/worker/theoryClient.ts': ['app'],
   'src/evaluate/tInterval.ts': ['midtrain', 'app'],
+  'src/store/persistence.ts': ['app'],
 };
 
 /** Plain-Node scripts that the sources may use: file -> layers. */

@@ -11,7 +11,9 @@ function started() {
   const over = (async () => {
     for (;;) {
       state.steps++;
-      await control.boundary(() => state.holds++);
+      await control.boundary(() => {
+        state.holds++;
+      });
     }
   })().catch((error: unknown) => {
     control.end();

@@ -1,0 +1,167 @@
+// A run's files: its log, its checkpoints in two generations, what was dropped for it, its bundle. One writer at a time (runLocks.ts sees to it).
+// Promises: a checkpoint is acknowledged only when it and the log before it are on disk; what was acknowledged is given back whole, or a newer one.
+import type { RunEvent } from '../run/events.ts';
+import { type Files, StorageFull } from './files.ts';
+import { readGeneration, removeGenerations, writeGeneration } from './generations.ts';
+import { logRecord, readLogRecords } from './logRecords.ts';
+import type { RunSizes } from './storedRun.ts';
+
+export const RUNS = 'runs';
+const folderOf = (id: string): string => `${RUNS}/${id}`;
+const logOf = (id: string): string => `${folderOf(id)}/log`;
+const checkpointOf = (id: string): string => `${folderOf(id)}/checkpoint`;
+const inputsOf = (id: string): string => `${folderOf(id)}/inputs`;
+const bundleOf = (id: string): string => `${folderOf(id)}/bundle.zip`;
+
+export interface KeptRun {
+  /** What the run was saved as. */
+  state: Uint8Array<ArrayBuffer>;
+  /** What had been said before it. */
+  events: RunEvent[];
+  /** Events that were said after it: they will be said again. */
+  repeated: RunEvent[];
+  lostRecords: number;
+  writer: RunWriter;
+}
+
+/** Appends a run's log and its checkpoints. */
+export class RunWriter {
+  private readonly files: Files;
+  private readonly id: string;
+  private logBytes: number;
+  private generation: number;
+  /** Said, and not yet on disk; `taken` counts all that were ever taken. */
+  private waiting: RunEvent[] = [];
+  private taken = 0;
+  private chain: Promise<void> = Promise.resolve();
+
+  constructor(files: Files, id: string, logBytes = 0, generation = 0) {
+    this.files = files;
+    this.id = id;
+    this.logBytes = logBytes;
+    this.generation = generation;
+  }
+
+  take(event: RunEvent): void {
+    this.waiting.push(event);
+    this.taken++;
+  }
+
+  /** Puts what was said on disk. Rejects with StorageFull or StorageGone; what was not written waits for the next call. */
+  flush(): Promise<void> {
+    const upTo = this.taken;
+    return this.next(() => this.append(upTo));
+  }
+
+  /** Settles when the state, and every event that was taken before this call and none after it, is safe. */
+  checkpoint(state: Uint8Array): Promise<void> {
+    const upTo = this.taken;
+    return this.next(async () => {
+      await this.append(upTo);
+      const bytes = new Uint8Array(8 + state.length);
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(this.logBytes), true);
+      bytes.set(state, 8);
+      await writeGeneration(this.files, checkpointOf(this.id), this.generation + 1, bytes);
+      this.generation++;
+    });
+  }
+
+  /** The run is over: the bundle, if there is one, takes the place of the checkpoints. */
+  end(bundle: Uint8Array | null): Promise<void> {
+    const upTo = this.taken;
+    return this.next(async () => {
+      await this.append(upTo);
+      await removeGenerations(this.files, checkpointOf(this.id));
+      await this.files.remove(inputsOf(this.id));
+      if (bundle) await this.files.write(bundleOf(this.id), bundle);
+    });
+  }
+
+  private next(work: () => Promise<void>): Promise<void> {
+    const done = this.chain.then(work);
+    this.chain = done.catch(() => undefined);
+    return done;
+  }
+
+  private async append(upTo: number): Promise<void> {
+    const count = this.waiting.length - (this.taken - upTo);
+    if (count <= 0) return;
+    const record = logRecord(this.waiting.slice(0, count));
+    await this.files.writeAt(logOf(this.id), this.logBytes, record);
+    this.logBytes += record.length;
+    this.waiting = this.waiting.slice(count);
+  }
+}
+
+export async function readLog(files: Files, id: string): Promise<{ events: RunEvent[]; lostRecords: number }> {
+  const { events, lost } = readLogRecords((await files.read(logOf(id))) ?? new Uint8Array());
+  return { events, lostRecords: lost };
+}
+
+/** The last checkpoint, and a writer that goes on after it; null where there is none that is whole. */
+export async function openCheckpoint(files: Files, id: string): Promise<KeptRun | null> {
+  const found = await readGeneration(files, checkpointOf(id));
+  if (!found) return null;
+  const logBytes = Number(new DataView(found.bytes.buffer, found.bytes.byteOffset).getBigUint64(0, true));
+  const log = (await files.read(logOf(id))) ?? new Uint8Array();
+  const before = readLogRecords(log.subarray(0, logBytes));
+  const after = readLogRecords(log.subarray(logBytes));
+  return {
+    state: found.bytes.slice(8),
+    events: before.events,
+    repeated: after.events,
+    lostRecords: before.lost,
+    writer: new RunWriter(files, id, Math.min(logBytes, log.length), found.number),
+  };
+}
+
+/** Whether there may be a checkpoint, without reading it. */
+export async function resumableRuns(files: Files): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for (const { path } of await files.list(RUNS)) {
+    const found = /^runs\/([^/]+)\/checkpoint\.(even|odd)$/.exec(path);
+    if (found) ids.add(found[1]!);
+  }
+  return ids;
+}
+
+export async function keepInput(files: Files, id: string, path: string, bytes: Uint8Array): Promise<void> {
+  // a name of any kind: its bytes in hexadecimal, so that it can leave no folder
+  const name = [...new TextEncoder().encode(path)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (name.length > 240) throw new StorageFull(`The name ${path} is too long to be kept.`);
+  await files.write(`${inputsOf(id)}/${name}`, bytes);
+}
+
+export async function keptInputs(files: Files, id: string): Promise<{ path: string; bytes: Uint8Array<ArrayBuffer> }[]> {
+  const found: { path: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  for (const { path } of await files.list(inputsOf(id))) {
+    const name = path.slice(inputsOf(id).length + 1);
+    const bytes = await files.read(path);
+    const text = new TextDecoder().decode(Uint8Array.from(name.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
+    if (bytes) found.push({ path: text, bytes });
+  }
+  return found;
+}
+
+export function readBundle(files: Files, id: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  return files.read(bundleOf(id));
+}
+
+export function removeRun(files: Files, id: string): Promise<void> {
+  return files.remove(folderOf(id));
+}
+
+/** Every byte that is stored, by run and kind. */
+export async function storedSizes(files: Files): Promise<RunSizes[]> {
+  const sizes = new Map<string, RunSizes>();
+  for (const { path, sizeBytes } of await files.list(RUNS)) {
+    const [, id = '', name = ''] = path.split('/');
+    const run = sizes.get(id) ?? { id, logBytes: 0, checkpointBytes: 0, inputBytes: 0, bundleBytes: 0 };
+    sizes.set(id, run);
+    if (name === 'log') run.logBytes += sizeBytes;
+    else if (name === 'inputs') run.inputBytes += sizeBytes;
+    else if (name === 'bundle.zip') run.bundleBytes += sizeBytes;
+    else run.checkpointBytes += sizeBytes;
+  }
+  return [...sizes.values()];
+}

@@ -1,0 +1,185 @@
+// The kept runs, as the worker serves them: files, index and locks together. Promises that a run has one writer over all tabs, and that where nothing
+// can be stored everything still works in memory, said once. Refuses to touch a run that another tab has.
+import { lockRun, lockedRuns } from '../store/runLocks.ts';
+import { type Files, StorageGone } from '../store/files.ts';
+import { openOpfs } from '../store/opfs.ts';
+import { storageEstimate } from '../store/persistence.ts';
+import {
+  keepInput,
+  keptInputs,
+  openCheckpoint,
+  readBundle,
+  readLog,
+  removeRun,
+  resumableRuns,
+  RunWriter,
+  storedSizes,
+} from '../store/runFiles.ts';
+import { runIndex } from '../store/runIndex.ts';
+import type { KeptRuns, StoredRun } from '../store/storedRun.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { Checkpoint } from '../run/runCore.ts';
+import { RunKeeper } from '../run/runKeeper.ts';
+import { decodeState } from '../run/stateBytes.ts';
+import type { KeptState, StorageUse } from './protocol.ts';
+
+/** Dropped files above this are not copied: the run can be resumed after the same drop. */
+const MOST_INPUT_BYTES = 512 * 2 ** 20;
+
+type Dropped = readonly { path: string; file: File }[];
+/** The drops that the model and the dataset came with; one and the same where they came together. */
+export interface DroppedInputs {
+  model?: Dropped;
+  dataset?: Dropped;
+}
+type Kept = { path: string; bytes: Uint8Array<ArrayBuffer> }[];
+export interface KeptInputs {
+  model: Kept;
+  dataset: Kept;
+}
+
+let opening: Promise<Files> | null = null;
+
+/** Throws StorageGone. */
+function files(): Promise<Files> {
+  opening ??= openOpfs().catch((error) => {
+    opening = null;
+    throw error;
+  });
+  return opening;
+}
+
+/** A keeper that lets go of its run's lock. */
+export class LockedKeeper extends RunKeeper {
+  private readonly free: () => void;
+  constructor(writer: RunWriter, free: () => void, onKept: (state: KeptState) => void) {
+    super(writer, (message, held) => onKept({ kind: held ? 'full' : 'memory', message }));
+    this.free = free;
+  }
+  close(): void {
+    this.free();
+  }
+}
+
+/** Null where the run is in memory alone: that was told. */
+export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: (state: KeptState) => void): Promise<LockedKeeper | null> {
+  let free: (() => void) | null = null;
+  try {
+    const store = await files();
+    free = await lockRun(run.id);
+    if (!free) throw new StorageGone(`Another tab has a run ${run.id}.`);
+    await runIndex.put(run);
+    if (run.recipe.model === 'dropped') await keepInputs(store, run.id, dropped);
+    onKept({ kind: 'disk' });
+    return new LockedKeeper(new RunWriter(store, run.id), free, onKept);
+  } catch (error) {
+    free?.();
+    onKept({
+      kind: 'memory',
+      message: `${(error as Error).message} This run is in memory alone: download its bundle before closing the tab.`,
+    });
+    return null;
+  }
+}
+
+async function keepInputs(store: Files, id: string, { model = [], dataset = [] }: DroppedInputs): Promise<void> {
+  const parts = { model, dataset: dataset === model ? [] : dataset };
+  const size = [...parts.model, ...parts.dataset].reduce((n, { file }) => n + file.size, 0);
+  if (size > MOST_INPUT_BYTES) return;
+  for (const part of ['model', 'dataset'] as const)
+    for (const { path, file } of parts[part]) await keepInput(store, id, `${part}/${path}`, new Uint8Array(await file.arrayBuffer()));
+}
+
+async function inputsOf(store: Files, id: string): Promise<KeptInputs> {
+  const all = await keptInputs(store, id);
+  const under = (part: string): Kept =>
+    all.filter(({ path }) => path.startsWith(part)).map(({ path, bytes }) => ({ path: path.slice(part.length), bytes }));
+  return { model: under('model/'), dataset: under('dataset/') };
+}
+
+export interface Resumed {
+  run: StoredRun;
+  keeper: LockedKeeper;
+  from: { checkpoint: Checkpoint; events: RunEvent[] };
+  inputs: KeptInputs;
+}
+
+export async function resumeKept(id: string, onKept: (state: KeptState) => void): Promise<Resumed> {
+  const store = await files();
+  const run = (await runIndex.all()).find((r) => r.id === id);
+  if (!run) throw new Error(`Run ${id} is not kept here. Choose one of the list.`);
+  const free = await lockRun(id);
+  if (!free) throw new Error(`Another tab has the run ${run.name}. Resume it there, or close that tab first.`);
+  try {
+    const kept = await openCheckpoint(store, id);
+    if (!kept) throw new Error(`No whole checkpoint of ${run.name} is left. Its log can be read; run its recipe again.`);
+    const checkpoint = decodeState(kept.state) as Checkpoint;
+    const steps = kept.repeated.filter((event) => event.type === 'metrics').length;
+    const parts = [
+      `The run was interrupted. ${steps === 0 ? 'Nothing that its log had is lost' : `${steps} steps after its last checkpoint are done again`}.`,
+      ...(kept.lostRecords > 0 ? [`${kept.lostRecords} damaged parts of its log were left out.`] : []),
+    ];
+    const notice: RunEvent = { type: 'notice', level: kept.lostRecords > 0 ? 'warning' : 'info', message: parts.join(' ') };
+    kept.writer.take(notice);
+    onKept({ kind: 'disk' });
+    return {
+      run,
+      keeper: new LockedKeeper(kept.writer, free, onKept),
+      from: { checkpoint, events: [...kept.events, notice] },
+      inputs: await inputsOf(store, id),
+    };
+  } catch (error) {
+    free();
+    throw error;
+  }
+}
+
+export async function keptRuns(): Promise<KeptRuns> {
+  try {
+    const store = await files();
+    const [rows, locked, resumable] = await Promise.all([runIndex.all(), lockedRuns(), resumableRuns(store)]);
+    return {
+      storage: { kind: 'disk' },
+      runs: rows.map((run) => ({ run, elsewhere: locked.has(run.id), resumable: resumable.has(run.id) })),
+    };
+  } catch (error) {
+    return { storage: { kind: 'memory', reason: (error as Error).message }, runs: [] };
+  }
+}
+
+export async function readKept(id: string): Promise<RunEvent[]> {
+  const { events, lostRecords } = await readLog(await files(), id);
+  if (lostRecords > 0)
+    events.push({ type: 'notice', level: 'warning', message: `${lostRecords} damaged parts of this log were left out.` });
+  return events;
+}
+
+export async function readKeptBundle(id: string): Promise<Uint8Array> {
+  const bytes = await readBundle(await files(), id);
+  if (!bytes) throw new Error('This run has no stored bundle: it did not end here. Its log can be saved under “What ran?”.');
+  return bytes;
+}
+
+export async function keepRow(run: StoredRun, events?: RunEvent[]): Promise<void> {
+  const store = await files();
+  await runIndex.put(run);
+  if (!events) return;
+  const writer = new RunWriter(store, run.id);
+  for (const event of events) if (event.type !== 'progress') writer.take(event);
+  await writer.flush();
+}
+
+export async function deleteKept(id: string): Promise<void> {
+  const free = await lockRun(id);
+  if (!free) throw new Error('Another tab has this run, so it was not deleted. Close that tab first.');
+  try {
+    await removeRun(await files(), id);
+    await runIndex.remove(id);
+  } finally {
+    free();
+  }
+}
+
+export async function storageUse(): Promise<StorageUse> {
+  return { runs: await storedSizes(await files()), ...(await storageEstimate()) };
+}

@@ -1,0 +1,118 @@
+// R30, R33, R56 in a real browser with a lasting profile: the tab of a run crashes; opened again, the page lists the run, resumes it at its last checkpoint,
+// and its log is that of an unbroken run. A second tab may look and not touch. What has ended is there after a reload, bundle and all.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../../scripts/browser.mjs';
+import { ensurePage } from '../../scripts/build.mjs';
+import { PAGE_DIR } from '../../scripts/paths.mjs';
+import { serve } from '../../scripts/serve.mjs';
+import type { RunEvent } from '../../src/run/events.ts';
+import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
+import { button, downloadBy, RUN_LIMIT_MS, setRecipe } from './support/labBrowser.ts';
+
+const TINY = {
+  ...LINK_BASE_V1,
+  name: 'tiny',
+  arms: ['ra3'],
+  ra3: {
+    ...LINK_BASE_V1.ra3,
+    emIterations: 1,
+    eSteps: 24,
+    programs: 4,
+    group: 4,
+    infuse: 16,
+    m: { ...LINK_BASE_V1.ra3.m, steps: 2, batch: 8 },
+  },
+  rlvr: { ...LINK_BASE_V1.rlvr, steps: 2, prompts: 4, group: 4 },
+  evaluate: { prompts: 4, samples: 2 },
+};
+
+/** The log without times, progress and what is said about the interruption. */
+const logOf = (events: readonly RunEvent[]): unknown[] =>
+  events
+    .filter((e) => e.type !== 'progress' && e.type !== 'notice' && e.type !== 'end' && e.type !== 'start')
+    .map((e) =>
+      JSON.parse(
+        JSON.stringify(e, (key, value) => (key === 'at' || key === 'timeMs' || key === 'tok_per_s' || key.startsWith('time/') ? 0 : value)),
+      ),
+    );
+
+async function savedLog(page: Page): Promise<RunEvent[]> {
+  const text = (await downloadBy(page, 'Download the log')).toString('utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as RunEvent);
+}
+
+const ended = (page: Page) =>
+  page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: 3 * RUN_LIMIT_MS });
+
+describe('a crashed tab', () => {
+  const profile = mkdtempSync(join(tmpdir(), 'ra3-profile-'));
+  let server: Awaited<ReturnType<typeof serve>>;
+  let browser: Awaited<ReturnType<typeof openBrowser>>;
+
+  beforeAll(async () => {
+    await ensurePage();
+    server = await serve({ dir: PAGE_DIR, port: 0 });
+    browser = await openBrowser({ profile, viewport: { width: 1280, height: 900 } });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<Page> {
+    const page = await browser.context.newPage();
+    await page.goto(server.url);
+    await page.getByRole('heading', { name: 'RA3 Lab' }).waitFor();
+    return page;
+  }
+
+  it('loses no run: R30 crash, R33 two tabs, resume, the log of an unbroken run, everything there after a reload', {
+    timeout: 900_000,
+  }, async () => {
+    const first = await open();
+    await setRecipe(first, TINY);
+    await button(first, 'Run').click({ timeout: RUN_LIMIT_MS });
+    await first.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+
+    const second = await open();
+    const rows = second.getByRole('list', { name: 'Runs' });
+    await rows.getByText(/in another tab/).waitFor();
+    await rows.getByRole('button', { name: 'tiny', exact: true }).click();
+    await second.getByText(/Another tab has this run/).waitFor();
+    expect(await second.getByRole('button', { name: 'Resume tiny' }).count()).toBe(0);
+    await second.close();
+
+    const crashed = first.waitForEvent('crash');
+    await first.goto('chrome://crash').catch(() => undefined);
+    await crashed;
+    await first.close();
+
+    const page = await open();
+    await page.getByRole('button', { name: 'Resume tiny' }).click({ timeout: RUN_LIMIT_MS });
+    await ended(page);
+    const resumed = await savedLog(page);
+    expect(resumed.at(-1)).toMatchObject({ type: 'end', summary: { status: 'finished', error: null } });
+    expect(resumed.filter((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toHaveLength(1);
+
+    await page.reload();
+    await page.getByRole('list', { name: 'Runs' }).getByRole('button', { name: 'tiny', exact: true }).click({ timeout: RUN_LIMIT_MS });
+    await page.getByRole('table', { name: /^Results of each arm/ }).waitFor();
+    expect(logOf(await savedLog(page))).toEqual(logOf(resumed));
+    expect((await downloadBy(page, 'Download bundle')).subarray(0, 2).toString()).toBe('PK');
+
+    await setRecipe(page, TINY);
+    await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await ended(page);
+    expect(logOf(resumed)).toEqual(logOf(await savedLog(page)));
+    await page.close();
+  });
+});

@@ -1,0 +1,183 @@
+// R28, R29, R31, R32: whatever call fails, wherever the process ends, whichever bit flips, what was acknowledged is read back whole.
+import { describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../../src/run/events.ts';
+import { readLogRecords, logRecord, crc32 } from '../../../src/store/logRecords.ts';
+import {
+  keepInput,
+  keptInputs,
+  openCheckpoint,
+  readBundle,
+  readLog,
+  removeRun,
+  resumableRuns,
+  RunWriter,
+  storedSizes,
+} from '../../../src/store/runFiles.ts';
+import { FakeFiles } from '../../support/fakeFiles.ts';
+
+const ID = 'a';
+const said = (n: number): RunEvent => ({ type: 'metrics', stage: 'rlvr', arm: 'ra3', step: n, values: { n } });
+const stepsOf = (events: readonly RunEvent[]): number[] => events.map((e) => (e.type === 'metrics' ? e.step : -1));
+const state = (n: number): Uint8Array => new Uint8Array(50).fill(n);
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+
+/** Four checkpoints, each with an event before it. Gives the number of those that were acknowledged; a failure is swallowed, as the run does. */
+async function work(files: FakeFiles): Promise<number> {
+  const writer = new RunWriter(files, ID);
+  let acknowledged = 0;
+  for (let n = 1; n <= 4; n++) {
+    writer.take(said(n));
+    await writer.checkpoint(state(n)).then(
+      () => {
+        acknowledged = n;
+      },
+      () => undefined,
+    );
+  }
+  return acknowledged;
+}
+
+async function found(files: FakeFiles): Promise<{ n: number; steps: number[] }> {
+  const kept = await openCheckpoint(files, ID);
+  if (!kept) return { n: 0, steps: [] };
+  expect(new Set(kept.state).size).toBe(1);
+  expect(kept.state.length).toBe(50);
+  return { n: kept.state[0]!, steps: stepsOf(kept.events) };
+}
+
+describe('a run on disk', () => {
+  it('R28 a write fails at call n, for every n: nothing acknowledged is lost, the next checkpoint is whole', async () => {
+    const whole = new FakeFiles();
+    expect(await work(whole)).toBe(4);
+    for (let n = 1; n <= whole.calls; n++) {
+      const files = new FakeFiles();
+      files.failAt = n;
+      const acknowledged = await work(files);
+      const { n: newest, steps } = await found(files.reopened());
+      expect(newest, `failure at call ${n}`).toBeGreaterThanOrEqual(acknowledged);
+      expect(steps).toEqual(upTo(newest));
+    }
+  });
+
+  it.each([0, 0.4, 0.99, 1])(
+    'R29 every crash prefix, the last write torn at %f: the newest whole generation is chosen',
+    async (tornShare) => {
+      const whole = new FakeFiles();
+      await work(whole);
+      for (let n = 1; n <= whole.calls; n++) {
+        const files = new FakeFiles();
+        files.crashAt = n;
+        files.tornShare = tornShare;
+        const acknowledged = await work(files);
+        const after = files.reopened();
+        const { n: newest, steps } = await found(after);
+        expect(newest, `crash at call ${n}`).toBeGreaterThanOrEqual(acknowledged);
+        expect(steps).toEqual(upTo(newest));
+        // and it goes on from there
+        if (newest === 0) continue;
+        const { writer } = (await openCheckpoint(after, ID))!;
+        writer.take(said(newest + 1));
+        await writer.checkpoint(state(newest + 1));
+        expect(await found(after)).toEqual({ n: newest + 1, steps: upTo(newest + 1) });
+      }
+    },
+  );
+
+  it.each([false, true])(
+    'R31 quota, silent: %s: the checkpoint rejects, the one before stays, and after space is freed it goes on',
+    async (silent) => {
+      const files = new FakeFiles();
+      const writer = new RunWriter(files, ID);
+      writer.take(said(1));
+      await writer.checkpoint(state(1));
+      const used = [...files.held.values()].reduce((n, b) => n + b.length, 0);
+      files.roomBytes = used + 120;
+      files.silent = silent;
+      writer.take(said(2));
+      await expect(writer.checkpoint(state(2))).rejects.toMatchObject({ name: 'StorageFull' });
+      expect((await found(files.reopened())).n).toBe(1);
+      files.roomBytes = Number.POSITIVE_INFINITY;
+      await writer.checkpoint(state(3));
+      expect(await found(files.reopened())).toEqual({ n: 3, steps: [1, 2] });
+    },
+  );
+
+  it('R32 a flipped bit, every one of the newest generation: it is found and the other generation is given', async () => {
+    const files = new FakeFiles();
+    await work(files);
+    const path = [...files.held.keys()].find((p) => p.endsWith('.even'))!;
+    expect((await found(files)).n).toBe(4);
+    for (let bit = 0; bit < files.held.get(path)!.length * 8; bit += 3) {
+      const flipped = files.reopened();
+      flipped.flip(path, bit);
+      expect(await found(flipped), `bit ${bit}`).toEqual({ n: 3, steps: [1, 2, 3] });
+    }
+  });
+
+  it('gives what was said after the checkpoint apart: it will be said again', async () => {
+    const files = new FakeFiles();
+    const writer = new RunWriter(files, ID);
+    writer.take(said(1));
+    const safe = writer.checkpoint(state(1));
+    writer.take(said(2));
+    await safe;
+    writer.take(said(3));
+    await writer.flush();
+    const kept = (await openCheckpoint(files, ID))!;
+    expect(stepsOf(kept.events)).toEqual([1]);
+    expect(stepsOf(kept.repeated)).toEqual([2, 3]);
+    expect(stepsOf((await readLog(files, ID)).events)).toEqual([1, 2, 3]);
+    kept.writer.take(said(2));
+    await kept.writer.flush();
+    expect(stepsOf((await readLog(files, ID)).events)).toEqual([1, 2]);
+  });
+
+  it('at the end leaves the log and the bundle, and counts every byte by run and kind until it is removed', async () => {
+    const files = new FakeFiles();
+    await keepInput(files, ID, '../models/a b.bin', Uint8Array.of(1, 2));
+    expect([...files.held.keys()].every((path) => path.startsWith('runs/a/') && !path.includes('..'))).toBe(true);
+    expect(await keptInputs(files, ID)).toEqual([{ path: '../models/a b.bin', bytes: Uint8Array.of(1, 2) }]);
+    const writer = new RunWriter(files, ID);
+    writer.take(said(1));
+    await writer.checkpoint(state(1));
+    expect(await resumableRuns(files)).toEqual(new Set([ID]));
+    const [held] = await storedSizes(files);
+    expect(held!.checkpointBytes).toBeGreaterThan(50);
+    expect(held!.inputBytes).toBe(2);
+    await writer.end(Uint8Array.of(9, 9, 9));
+    expect(await readBundle(files, ID)).toEqual(Uint8Array.of(9, 9, 9));
+    expect(await resumableRuns(files)).toEqual(new Set());
+    const sizes = await storedSizes(files);
+    expect(sizes).toEqual([{ id: ID, logBytes: files.held.get('runs/a/log')!.length, checkpointBytes: 0, inputBytes: 0, bundleBytes: 3 }]);
+    await removeRun(files, ID);
+    expect(files.held.size).toBe(0);
+  });
+});
+
+describe('records of a log', () => {
+  const log = new Uint8Array([1, 2, 3].flatMap((n) => [...logRecord([said(n)])]));
+
+  it('are read up to any place where they are cut', () => {
+    const size = log.length / 3;
+    for (let n = 0; n <= log.length; n++) {
+      const { events, endBytes } = readLogRecords(log.subarray(0, n));
+      expect(stepsOf(events)).toEqual(upTo(Math.floor(n / size)));
+      expect(endBytes).toBe(Math.floor(n / size) * size);
+    }
+  });
+
+  it('lose the damaged one alone, whichever bit flips', () => {
+    const size = log.length / 3;
+    for (let bit = size * 8; bit < 2 * size * 8; bit++) {
+      const bytes = log.slice();
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      const { events, lost } = readLogRecords(bytes);
+      expect(stepsOf(events), `bit ${bit}`).toEqual([1, 3]);
+      expect(lost).toBeGreaterThan(0);
+    }
+  });
+
+  it('have the checksum that zip has', () => {
+    expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
+  });
+});
