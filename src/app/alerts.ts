@@ -45,7 +45,8 @@ export function alertsOf(log: RunLog, cut = WHOLE): RunAlert[] {
   };
   for (const stage of STAGES) {
     look(stage, METRICS.loss, 'spike', (values) => spike(values, 'The loss'));
-    look(stage, 'grad/norm', 'spike', (values) => spike(values, 'The gradient’s norm'));
+    // policy gradients are spiky by nature
+    if (stage !== 'e-step' && stage !== 'rlvr') look(stage, 'grad/norm', 'spike', (values) => spike(values, 'The gradient’s norm'));
     for (const metric of [METRICS.loss, 'grad/norm', METRICS.lineReward, METRICS.reward])
       look(stage, metric, 'nan', (values) => notFinite(values, metric));
     look(stage, METRICS.speed, 'throttled', throttled);

@@ -1,8 +1,11 @@
 // What the page stores, byte by byte: read when asked, never by itself while a run goes on. Promises that the sums are those of the files.
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { persistStorage } from '../store/persistence.ts';
+import type { RunSizes } from '../store/storedRun.ts';
 import type { StorageUse } from '../worker/client.ts';
 import type { Lab } from './lab.ts';
+
+export type { RunSizes };
 
 export interface StorageState {
   use: StorageUse | null;

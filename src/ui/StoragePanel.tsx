@@ -1,6 +1,6 @@
 // Every byte that the page stores, by run and kind, with delete and the browser's promise. Read when it is opened.
 import { useStore } from 'zustand';
-import { bytesText } from '../app/storage.ts';
+import { bytesText, type RunSizes } from '../app/storage.ts';
 import { lab, storageView } from '../app/theLab.ts';
 import { Panel } from './Panel.tsx';
 import { useLab } from './useLab.ts';
@@ -44,25 +44,20 @@ function Storage() {
             <thead>
               <tr>
                 <th scope="col">Run</th>
-                <th scope="col">Log</th>
-                <th scope="col">Checkpoints</th>
-                <th scope="col">Dropped files</th>
-                <th scope="col">Bundle</th>
+                <th scope="col">Bytes</th>
                 <th scope="col">
                   <span className="visually-hidden">Delete</span>
                 </th>
               </tr>
             </thead>
             <tbody>
-              {rows.map(({ id, run, logBytes, checkpointBytes, inputBytes, bundleBytes }) => (
+              {rows.map(({ id, run, total, ...sizes }) => (
                 <tr key={id}>
-                  <th scope="row">{run?.name ?? id}</th>
-                  {[logBytes, checkpointBytes, inputBytes, bundleBytes].map((bytes, i) => (
-                    // biome-ignore lint/suspicious/noArrayIndexKey: four columns
-                    <td key={i} className="num">
-                      {bytes === 0 ? '–' : bytesText(bytes)}
-                    </td>
-                  ))}
+                  <th scope="row">
+                    {run?.name ?? id}
+                    <span className="detail">{kindsText(sizes)}</span>
+                  </th>
+                  <td className="num">{bytesText(total)}</td>
                   <td>
                     <button
                       type="button"
@@ -99,4 +94,17 @@ function Storage() {
       </p>
     </>
   );
+}
+
+function kindsText({ logBytes, checkpointBytes, inputBytes, bundleBytes }: Omit<RunSizes, 'id'>): string {
+  const kinds: [string, number][] = [
+    ['log', logBytes],
+    ['checkpoints', checkpointBytes],
+    ['dropped files', inputBytes],
+    ['bundle', bundleBytes],
+  ];
+  return kinds
+    .filter(([, bytes]) => bytes > 0)
+    .map(([kind, bytes]) => `${kind} ${bytesText(bytes)}`)
+    .join(', ');
 }
