@@ -3,6 +3,7 @@
 import react from '@vitejs/plugin-react';
 import { type BuildEnvironmentOptions, defineConfig, type Plugin } from 'vite';
 import { META_POLICY } from './scripts/policy.mjs';
+import { writeSiteFiles } from './scripts/siteFiles.mjs';
 
 export function contentSecurityPolicy(): Plugin {
   return {
@@ -12,6 +13,11 @@ export function contentSecurityPolicy(): Plugin {
       { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: META_POLICY }, injectTo: 'head-prepend' },
     ],
   };
+}
+
+/** The service worker's list of files, written when all of them are there. */
+function siteFiles(): Plugin {
+  return { name: 'site-files', apply: 'build', enforce: 'post', writeBundle: ({ dir }) => writeSiteFiles(dir!) };
 }
 
 /** What every built page shares: the policy allows no inline script, style or data: script. */
@@ -24,7 +30,15 @@ export const pageBuild: BuildEnvironmentOptions = {
 
 export default defineConfig({
   base: './',
-  plugins: [react(), contentSecurityPolicy()],
+  plugins: [react(), contentSecurityPolicy(), siteFiles()],
   worker: { format: 'es' },
-  build: { ...pageBuild, outDir: 'dist/page', rolldownOptions: { input: ['index.html', 'headless.html'] } },
+  build: {
+    ...pageBuild,
+    outDir: 'dist/page',
+    rolldownOptions: {
+      input: { index: 'index.html', headless: 'headless.html', sw: 'src/worker/site.worker.ts' },
+      // A service worker serves the folder that it lies in, under a name that stays.
+      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
+  },
 });

@@ -9,6 +9,7 @@ import { Header } from './Header.tsx';
 import { InspectorPanel } from './InspectorPanel.tsx';
 import { openKeys } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
+import { NewerVersion } from './NewerVersion.tsx';
 import { Boundary } from './Panel.tsx';
 import { Provenance } from './Provenance.tsx';
 import { RanPanel } from './RanPanel.tsx';
@@ -40,6 +41,7 @@ export function Page() {
           <StoragePanel />
         </aside>
         <main className="outputs">
+          <NewerVersion />
           <Boundary>
             <Provenance />
             <RunAlerts />

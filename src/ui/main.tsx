@@ -9,6 +9,7 @@ import './styles/inputs.css';
 import './styles/explore.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { watchDelivery } from '../app/site.ts';
 import { lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { splitHash } from '../app/viewState.ts';
@@ -21,6 +22,7 @@ createRoot(root).render(
     <Page />
   </StrictMode>,
 );
+watchDelivery();
 open();
 addEventListener('hashchange', open);
 

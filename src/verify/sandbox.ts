@@ -83,7 +83,9 @@ function readyFrame(): Promise<HTMLIFrameElement> {
   const frame = document.createElement('iframe');
   frame.hidden = true;
   frame.title = 'Python sandbox';
-  frame.setAttribute('sandbox', 'allow-scripts');
+  // A service worker does not answer for a frame that this attribute sandboxes, so the frame would lack the headers that a page under one needs. Where
+  // one is in charge, it sends the frame's policy, which sandboxes it as well; sandbox.html refuses to start in any origin but an opaque one.
+  if (!navigator.serviceWorker?.controller) frame.setAttribute('sandbox', 'allow-scripts');
   frame.allow = 'cross-origin-isolated';
   frame.src = new URL('sandbox.html', document.baseURI).href;
   return new Promise((resolve, reject) => {

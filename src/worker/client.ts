@@ -1,12 +1,13 @@
 // The page's end of the lab's worker: starts it, carries calls and progress callbacks, and notices when it dies.
 // Every call settles: with its result, with the worker's error, or with WorkerGone (see liveness.ts). Refuses to revive a dead worker:
-// connect a new one.
+// connect a new one. The worker starts when its script comes under the page's policy (site.ts); calls wait for that.
 import * as Comlink from 'comlink';
 import { openSandboxFrame, type SandboxFrame } from '../verify/sandbox.ts';
 import workerUrl from './lab.worker.ts?worker&url';
 import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi, LabWorkerApi } from './protocol.ts';
+import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
 export type { GenerateOptions, Inspectable, KeptState, LabApi, Recognised, StorageUse } from './protocol.ts';
@@ -23,25 +24,36 @@ const MISSED_BEATS = 10;
 
 export function connectLab(): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
-  const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name });
-  const remote = Comlink.wrap<LabWorkerApi>(worker);
+  const started = underPagePolicy().then(() => new Worker(trustedUrl(workerUrl), { type: 'module', name }));
+  const remote = Comlink.wrap<LabWorkerApi>(endpointOf(started));
   const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
-  worker.addEventListener('error', (event) => {
-    const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
-    liveness.declareDead(
-      `The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`,
-    );
-  });
-  worker.addEventListener('messageerror', () => {
-    liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
+  void started.then((worker) => {
+    worker.addEventListener('error', (event) => {
+      const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
+      liveness.declareDead(
+        `The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`,
+      );
+    });
+    worker.addEventListener('messageerror', () => {
+      liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
+    });
   });
   void watchLock(name, remote, liveness);
   lendSandbox(remote, liveness);
-  liveness.onDeath(() => worker.terminate());
+  liveness.onDeath(() => void started.then((worker) => worker.terminate()));
   return {
     api: guarded(remote, liveness),
     terminate: () => liveness.declareDead('The worker was ended by the page.'),
     onDeath: liveness.onDeath,
+  };
+}
+
+/** Messages to a worker that is still to be started wait for it, in order. */
+function endpointOf(started: Promise<Worker>): Comlink.Endpoint {
+  return {
+    postMessage: (message, transfer) => void started.then((worker) => worker.postMessage(message, transfer ?? [])),
+    addEventListener: (...args) => void started.then((worker) => worker.addEventListener(...args)),
+    removeEventListener: (...args) => void started.then((worker) => worker.removeEventListener(...args)),
   };
 }
 

@@ -1,6 +1,8 @@
-// Starts the worker for the theory instruments. Refuses nothing: what is not wanted any more is ended with the worker.
+// Starts the worker for the theory instruments, once its script comes under the page's policy. Refuses nothing: what is not wanted any more is
+// ended with the worker.
 import type { InstrumentName, Settings, TheoryResult } from '../midtrain/theory/contract.ts';
 import workerUrl from './theory.worker.ts?worker&url';
+import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
 export interface TheoryRequest {
@@ -27,9 +29,15 @@ export interface TheoryWorker {
 }
 
 export function startTheoryWorker(listener: TheoryListener): TheoryWorker {
-  const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name: 'ra3-lab theory' });
-  worker.onmessage = ({ data }: MessageEvent<TheoryAnswer>) => listener.answered(data);
-  worker.onerror = (event) => listener.died(event.message || 'its script could not be loaded');
-  worker.onmessageerror = () => listener.died('a message could not be read');
-  return { send: (request) => worker.postMessage(request), end: () => worker.terminate() };
+  const started = underPagePolicy().then(() => {
+    const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name: 'ra3-lab theory' });
+    worker.onmessage = ({ data }: MessageEvent<TheoryAnswer>) => listener.answered(data);
+    worker.onerror = (event) => listener.died(event.message || 'its script could not be loaded');
+    worker.onmessageerror = () => listener.died('a message could not be read');
+    return worker;
+  });
+  return {
+    send: (request) => void started.then((worker) => worker.postMessage(request)),
+    end: () => void started.then((worker) => worker.terminate()),
+  };
 }

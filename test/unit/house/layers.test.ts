@@ -48,6 +48,8 @@ const DOORS: Record<string, string[]> = {
   'src/worker/theoryClient.ts': ['app'],
   'src/evaluate/tInterval.ts': ['midtrain', 'app'],
   'src/store/persistence.ts': ['app'],
+  'src/worker/site.ts': ['app'],
+  'src/evaluate/tInterval.ts': ['midtrain'],
 };
 
 /** Plain-Node scripts that the sources may use: file -> layers. */
@@ -56,6 +58,8 @@ const SCRIPTS: Record<string, string[]> = {
   'scripts/browser.mjs': ['headless'],
   'scripts/serve.mjs': ['headless'],
   'scripts/paths.mjs': ['headless'],
+  // The service worker sends the policy where the host cannot.
+  'scripts/policy.mjs': ['worker'],
 };
 
 /** Words of the code, outside comments and strings, that belong to one layer. */

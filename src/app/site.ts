@@ -1,0 +1,43 @@
+// What the page knows of its own delivery: who sends its policy, whether it opens offline, whether a newer release is there; and what the policy
+// has refused since the page was opened. Nothing here reloads the page but a person's own wish.
+import { createStore } from 'zustand/vanilla';
+import { onSite, type SiteState, takeOver, underPagePolicy } from '../worker/site.ts';
+
+export interface Delivery extends SiteState {
+  /** Requests that the policy refused, by directive, newest last. */
+  refused: { directive: string; address: string }[];
+  /** Why the newer release was not opened. */
+  notYet: string | null;
+}
+
+const REFUSED_KEPT = 100;
+
+export const delivery = createStore<Delivery>(() => ({
+  policyBy: 'checking',
+  problem: null,
+  offline: false,
+  newer: false,
+  refused: [],
+  notYet: null,
+}));
+
+/** Once, at the start of the page. */
+export function watchDelivery(): void {
+  onSite((state) => delivery.setState(state));
+  void underPagePolicy();
+  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition }) => {
+    if (disposition !== 'enforce') return;
+    const one = { directive: effectiveDirective, address: blockedURI };
+    delivery.setState(({ refused }) => ({ refused: [...refused, one].slice(-REFUSED_KEPT) }));
+  });
+}
+
+/** By a person's wish: the newer release in place of this one. */
+export async function openNewer(): Promise<void> {
+  const others = await takeOver();
+  if (others === 0) location.reload();
+  else
+    delivery.setState({
+      notYet: `${others === 1 ? 'Another tab' : `${others} other tabs`} of the lab still ${others === 1 ? 'uses' : 'use'} this version. Close ${others === 1 ? 'it' : 'them'} first.`,
+    });
+}
