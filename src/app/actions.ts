@@ -1,12 +1,13 @@
-// One object per verb: button, key and the list of keys read the same one. Keys are single letters, ignored while typing.
+// One object per verb of the run: button, key, the list of keys and the command palette read the same one (commands.ts has the page's others). Keys
+// are single letters, ignored while typing.
 import type { Lab, LabState } from './lab.ts';
 import type { ViewStore } from './view.ts';
 
 export interface Action {
   id: string;
   label: (state: LabState) => string;
-  /** As in KeyboardEvent.key, lower case. */
-  key: string;
+  /** As in KeyboardEvent.key, lower case; null where only the palette has it. */
+  key: string | null;
   /** What it does, for the list of keys. */
   about: string;
   enabled: (state: LabState) => boolean;
@@ -120,13 +121,13 @@ export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions
 
 /** Finds the enabled action of a key press; null while typing, with modifiers held, or when none is meant. */
 export function actionForKey(
-  actions: Actions,
+  actions: readonly Action[],
   state: LabState,
   event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target'>,
 ): Action | null {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   if (takesKeys(event.target, event.key)) return null;
-  const action = Object.values(actions as unknown as Record<string, Action>).find((a) => a.key === event.key.toLowerCase());
+  const action = actions.find((a) => a.key === event.key.toLowerCase());
   return action?.enabled(state) ? action : null;
 }
 

@@ -1,6 +1,7 @@
-// The one lab of this page, on a real worker, and its verbs.
+// The one lab of this page, on a real worker, and its verbs; the page's own verbs with them.
 import { connectLab } from '../worker/client.ts';
 import { createActions } from './actions.ts';
+import { createCommands } from './commands.ts';
 import { keepCompared } from './comparison.ts';
 import { createDropPreview } from './dropPreview.ts';
 import { createInspector } from './inspection.ts';
@@ -16,3 +17,4 @@ export const inspector = createInspector(lab);
 keepCompared(lab, view);
 export const storageView = createStorageView(lab);
 stayAwakeWhileRunning(lab);
+export const commands = createCommands(actions, lab, view);

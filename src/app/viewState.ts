@@ -10,7 +10,7 @@ export const X_KINDS = ['step', 'time', 'tokens'] as const;
 export type XKind = (typeof X_KINDS)[number];
 
 /** Panels that an address may hide, by the names that are written there. */
-export const PANELS = ['drop', 'recipe', 'runs', 'learning', 'compare', 'found', 'theory', 'rollouts', 'try', 'ran', 'storage'] as const;
+export const PANELS = ['drop', 'recipe', 'runs', 'learning', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran', 'storage'] as const;
 export type PanelName = (typeof PANELS)[number];
 
 /** Charts that are zoomed together. */
@@ -28,11 +28,23 @@ export interface View {
   /** Range of x, in what x counts. */
   zoom: Readonly<Partial<Record<ZoomName, readonly [number, number]>>>;
   hidden: readonly PanelName[];
+  /** The outputs alone, without header and inputs, as a lesson or a slide wants them. */
+  embed: boolean;
   /** Ids of the kept runs that are laid over each other. */
   compared: readonly string[];
 }
 
-export const DEFAULT_VIEW: View = { x: 'step', logX: false, logY: false, smoothing: 0.6, charts: null, zoom: {}, hidden: [], compared: [] };
+export const DEFAULT_VIEW: View = {
+  x: 'step',
+  logX: false,
+  logY: false,
+  smoothing: 0.6,
+  charts: null,
+  zoom: {},
+  hidden: [],
+  embed: false,
+  compared: [],
+};
 
 export const MAX_VIEW_CHARACTERS = 1024;
 export const MAX_SMOOTHING = 0.99;
@@ -59,6 +71,7 @@ const schema = v.strictObject({
   charts: v.optional(list(v.pipe(v.string(), v.regex(CHART_NAME)), MAX_CHARTS)),
   zoom: v.optional(list(zoomItem, ZOOMS.length)),
   hide: v.optional(list(v.picklist(PANELS), PANELS.length)),
+  embed: v.optional(v.literal('1')),
   runs: v.optional(list(v.pipe(v.string(), v.regex(RUN_ID)), MAX_COMPARED)),
 });
 
@@ -100,6 +113,7 @@ function written(view: View): string {
     view.charts?.length ? `charts=${view.charts.map(encoded).join(',')}` : '',
     zoom.length > 0 ? `zoom=${zoom.join(',')}` : '',
     view.hidden.length > 0 ? `hide=${view.hidden.join(',')}` : '',
+    view.embed ? 'embed=1' : '',
     view.compared.length > 0 ? `runs=${view.compared.map(encoded).join(',')}` : '',
   ].filter((part) => part !== '');
   return parts.length > 0 ? `view=${VERSION}&${parts.join('&')}` : '';
@@ -128,7 +142,7 @@ export function readView(part: string): { view: View; problem: string | null } {
     const name = String(parsed.issues[0].path?.[0]?.key ?? '');
     return refused(`"${shortened(name)}" cannot be "${shortened(fields.get(name) ?? '')}"`);
   }
-  const { x, log = '', smooth, charts, zoom, hide, runs } = parsed.output;
+  const { x, log = '', smooth, charts, zoom, hide, embed, runs } = parsed.output;
   const zooms: Partial<Record<ZoomName, readonly [number, number]>> = {};
   for (const item of zoom ?? []) {
     const [name, from, to] = item.split(':') as [ZoomName, string, string];
@@ -145,6 +159,7 @@ export function readView(part: string): { view: View; problem: string | null } {
     charts: charts ?? DEFAULT_VIEW.charts,
     zoom: zooms,
     hidden: hide ?? [],
+    embed: embed !== undefined,
     compared: runs ?? [],
   };
   return { view, problem: null };

@@ -2,21 +2,27 @@
 import type { Action } from '../app/actions.ts';
 import { useLab } from './useLab.ts';
 
-export function ActionButton({ action, primary = false }: { action: Action; primary?: boolean }) {
+export function ActionButton({ action, primary = false, quiet = false }: { action: Action; primary?: boolean; quiet?: boolean }) {
   const label = useLab(action.label);
   const enabled = useLab(action.enabled);
   const why = useLab(action.why);
-  const key = action.key === ' ' ? 'space' : action.key.toUpperCase();
+  const key = keyText(action);
   return (
     <button
       type="button"
-      className={primary ? 'primary' : undefined}
+      className={primary ? 'primary' : quiet ? 'quiet' : undefined}
       disabled={!enabled}
-      title={enabled ? `${action.about} (${key})` : why}
-      aria-keyshortcuts={key}
+      title={enabled ? `${action.about}${key ? ` (${key})` : ''}` : why}
+      aria-keyshortcuts={key || undefined}
+      data-verb={action.id}
       onClick={action.perform}
     >
       {label}
     </button>
   );
+}
+
+/** The key as people read it; empty for none. */
+export function keyText({ key }: Action): string {
+  return key === ' ' ? 'Space' : (key?.toUpperCase() ?? '');
 }

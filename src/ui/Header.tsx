@@ -1,17 +1,23 @@
 // Name, adapter, the verbs, and how far the run is.
-import { actions } from '../app/theLab.ts';
+import type { Action } from '../app/actions.ts';
+import { actions, commands } from '../app/theLab.ts';
 import { stageLabel, stageMark } from '../app/curves.ts';
 import { isLive } from '../app/lab.ts';
 import { keyOf, type StageProgress } from '../app/runLog.ts';
 import { ActionButton } from './ActionButton.tsx';
-import { KeysDialog, openKeys } from './KeysDialog.tsx';
+import { goTo } from '../app/shell.ts';
 import { duration, timeLeft } from './numbers.ts';
 import { useLab, useLog } from './useLab.ts';
+
+const PAGE_VERBS: readonly Action[] = ['panels', 'commands', 'keys'].map((id) => commands.lasting.find((action) => action.id === id)!);
 
 export function Header() {
   const running = useLab((s) => s.activity !== 'idle');
   return (
     <header className="top">
+      <button type="button" className="skip" onClick={() => goTo('learning')}>
+        Go to the curves
+      </button>
       <div className="top-row">
         <div className="brand">
           <img src="icon.svg" alt="" width="24" height="24" />
@@ -20,20 +26,22 @@ export function Header() {
         </div>
         <AdapterBadge />
         <div className="verbs" role="toolbar" aria-label="Run">
-          <ActionButton action={actions.run} primary />
-          <ActionButton action={actions.pause} />
-          <ActionButton action={actions.step} />
-          {running ? <ActionButton action={actions.stop} /> : null}
-          <span className="gap" />
+          <span className="verbs-live">
+            <ActionButton action={actions.run} primary />
+            <ActionButton action={actions.pause} />
+            <ActionButton action={actions.step} />
+            {running ? <ActionButton action={actions.stop} /> : null}
+          </span>
           <ActionButton action={actions.share} />
           <ActionButton action={actions.bundle} />
-          <button type="button" className="quiet" aria-label="Keys" title="Keys (?)" onClick={openKeys}>
-            ?
-          </button>
+          <span className="verbs-page">
+            {PAGE_VERBS.map((action) => (
+              <ActionButton key={action.id} action={action} quiet />
+            ))}
+          </span>
         </div>
       </div>
       <Progress />
-      <KeysDialog />
     </header>
   );
 }

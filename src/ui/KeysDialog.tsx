@@ -1,43 +1,35 @@
-// The list of keys: every action with its key, and a button to do it from here.
+// The list of keys: every action that has one, read from the action itself.
 import type { Action } from '../app/actions.ts';
-import { actions } from '../app/theLab.ts';
+import { commands } from '../app/theLab.ts';
+import { keyText } from './ActionButton.tsx';
+import { ShellDialog } from './ShellDialog.tsx';
 import { useLab } from './useLab.ts';
 
-const ID = 'keys';
-
-export function openKeys(): void {
-  const dialog = document.getElementById(ID);
-  if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
-}
-
 export function KeysDialog() {
-  const all = Object.values(actions as unknown as Record<string, Action>);
   return (
-    <dialog id={ID} aria-labelledby={`${ID}-title`}>
-      <h2 id={`${ID}-title`}>Keys</h2>
+    <ShellDialog name="keys" title="Keys">
       <table className="keys">
         <tbody>
-          {all.map((action) => (
-            <KeyRow key={action.id} action={action} />
-          ))}
+          {commands.lasting
+            .filter((action) => action.key !== null)
+            .map((action) => (
+              <KeyRow key={action.id} action={action} />
+            ))}
           <tr>
             <th scope="row">
-              <kbd>double click</kbd>
+              <kbd>Ctrl K</kbd>
+            </th>
+            <td>Commands, from anywhere</td>
+          </tr>
+          <tr>
+            <th scope="row">
+              <kbd>Double click</kbd>
             </th>
             <td>On a chart: show all of it again; drag to zoom</td>
           </tr>
-          <tr>
-            <th scope="row">
-              <kbd>?</kbd>
-            </th>
-            <td>This list</td>
-          </tr>
         </tbody>
       </table>
-      <form method="dialog">
-        <button type="submit">Close</button>
-      </form>
-    </dialog>
+    </ShellDialog>
   );
 }
 
@@ -46,10 +38,10 @@ function KeyRow({ action }: { action: Action }) {
   return (
     <tr>
       <th scope="row">
-        <kbd>{action.key === ' ' ? 'space' : action.key.toUpperCase()}</kbd>
+        <kbd>{keyText(action)}</kbd>
       </th>
       <td>
-        {label}: {action.about.toLowerCase()}
+        {label}: {action.about.charAt(0).toLowerCase() + action.about.slice(1)}
       </td>
     </tr>
   );

@@ -1,16 +1,24 @@
-// The page: header, what goes in on the left, what comes out on the right.
-import { useEffect } from 'react';
+// The page: header, what goes in on the left, what comes out on the right. Each panel has a place of its own: it may be hidden by the view, and one
+// that fails takes only itself down.
+import { type ReactNode, useEffect } from 'react';
+import { useStore } from 'zustand';
 import { actionForKey } from '../app/actions.ts';
-import { actions, lab } from '../app/theLab.ts';
+import { openDialog, PLACES, shell } from '../app/shell.ts';
+import { commands, lab } from '../app/theLab.ts';
+import { view } from '../app/theView.ts';
+import type { PanelName } from '../app/viewState.ts';
+import { CommandPalette } from './CommandPalette.tsx';
 import { ComparePanel } from './ComparePanel.tsx';
 import { DropZone } from './DropZone.tsx';
 import { FoundPanel } from './FoundPanel.tsx';
 import { Header } from './Header.tsx';
 import { InspectorPanel } from './InspectorPanel.tsx';
-import { openKeys } from './KeysDialog.tsx';
+import { KeysDialog } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
 import { NewerVersion } from './NewerVersion.tsx';
 import { Boundary } from './Panel.tsx';
+import { PanelsDialog } from './PanelsDialog.tsx';
+import { PrivacyDialog, PrivacyLine } from './PrivacyDialog.tsx';
 import { Provenance } from './Provenance.tsx';
 import { RanPanel } from './RanPanel.tsx';
 import { RecipePanel } from './RecipePanel.tsx';
@@ -19,6 +27,7 @@ import { RunAlerts } from './RunAlerts.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
 import { StoragePanel } from './StoragePanel.tsx';
 import { TheoryPanel } from './TheoryPanel.tsx';
+import { Tour } from './Tour.tsx';
 import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
 import { useLab } from './useLab.ts';
@@ -28,34 +37,66 @@ export function Page() {
   useTabTitle();
   useWarningBeforeLeaving();
   const said = useLab((s) => s.said);
+  const embed = useStore(view.store, (s) => s.embed);
+  const bare = useStore(view.store, (s) => s.embed || PLACES.every(({ name, side }) => side === 'outputs' || s.hidden.includes(name)));
   return (
     <>
-      <Header />
-      <div className="page">
-        <aside className="inputs" aria-label="Inputs">
-          <Boundary>
-            <DropZone />
-          </Boundary>
-          <RecipePanel />
-          <RunsPanel />
-          <StoragePanel />
-        </aside>
+      {embed ? <EmbeddedHeader /> : <Header />}
+      <div className={bare ? 'page page-outputs' : 'page'}>
+        {bare ? null : (
+          <aside className="inputs" aria-label="Inputs">
+            <Place name="drop">
+              <DropZone />
+            </Place>
+            <Place name="recipe">
+              <RecipePanel />
+            </Place>
+            <Place name="runs">
+              <RunsPanel />
+            </Place>
+            <Place name="storage">
+              <StoragePanel />
+            </Place>
+          </aside>
+        )}
         <main className="outputs">
           <NewerVersion />
           <Boundary>
             <Provenance />
             <RunAlerts />
           </Boundary>
-          <LearningPanel />
-          <ComparePanel />
-          <FoundPanel />
-          <TheoryPanel />
-          <RolloutsPanel />
-          <TryPanel />
-          <InspectorPanel />
-          <RanPanel />
+          <Place name="learning">
+            <LearningPanel />
+          </Place>
+          <Place name="compare">
+            <ComparePanel />
+          </Place>
+          <Place name="found">
+            <FoundPanel />
+          </Place>
+          <Place name="theory">
+            <TheoryPanel />
+          </Place>
+          <Place name="rollouts">
+            <RolloutsPanel />
+          </Place>
+          <Place name="try">
+            <TryPanel />
+          </Place>
+          <Place name="inspector">
+            <InspectorPanel />
+          </Place>
+          <Place name="ran">
+            <RanPanel />
+          </Place>
         </main>
       </div>
+      <PrivacyLine />
+      <CommandPalette />
+      <KeysDialog />
+      <PanelsDialog />
+      <PrivacyDialog />
+      <Tour />
       <p className="visually-hidden" role="status" aria-live="polite">
         {said}
       </p>
@@ -63,17 +104,40 @@ export function Page() {
   );
 }
 
+/** Where a panel stands; keys, palette and tour find it by its id. */
+function Place({ name, children }: { name: PanelName; children: ReactNode }) {
+  const hidden = useStore(view.store, (s) => s.hidden.includes(name));
+  if (hidden) return null;
+  return (
+    <div id={`panel-${name}`} className="place" tabIndex={-1}>
+      <Boundary>{children}</Boundary>
+    </div>
+  );
+}
+
+function EmbeddedHeader() {
+  return (
+    <header className="embedded">
+      <h1>RA3 Lab</h1>
+      <button type="button" className="link" onClick={() => view.set({ embed: false, hidden: [] })}>
+        Open the whole lab
+      </button>
+    </header>
+  );
+}
+
 function useKeys(): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (document.querySelector('dialog[open]')) return;
-      const action = actionForKey(actions, lab.store.getState(), event);
-      if (action) {
+      if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 'k') {
         event.preventDefault();
-        action.perform();
-      } else if (event.key === '?' && !(event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement)) {
-        openKeys();
+        openDialog('commands');
       }
+      if (shell.getState().dialog !== null || document.querySelector('dialog[open]')) return;
+      const action = actionForKey(commands.lasting, lab.store.getState(), event);
+      if (!action) return;
+      event.preventDefault();
+      action.perform();
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);

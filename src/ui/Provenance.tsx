@@ -1,4 +1,5 @@
 // Says where the curves come from (recorded, linked, or run here) and, for the recorded run, plays them again.
+import { tourTo } from '../app/shell.ts';
 import { actions, lab } from '../app/theLab.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { useLab, useLog } from './useLab.ts';
@@ -29,6 +30,9 @@ function DemoPlayback() {
   return (
     <div className="provenance">
       <p>Recorded run of the embedded default; Run makes it live.</p>
+      <button type="button" className="link" onClick={() => tourTo(0)}>
+        Take the tour
+      </button>
       <div className="playback">
         <ActionButton action={actions.play} />
         <input

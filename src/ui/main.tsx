@@ -7,6 +7,7 @@ import './styles/panels.css';
 import './styles/runs.css';
 import './styles/inputs.css';
 import './styles/explore.css';
+import './styles/shell.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { watchDelivery } from '../app/site.ts';

@@ -28,6 +28,7 @@ const anyView: fc.Arbitrary<View> = fc.record({
   charts: fc.oneof(fc.constant(null), fc.uniqueArray(names, { minLength: 1, maxLength: 8 })),
   zoom: fc.dictionary(fc.constantFrom(...ZOOMS), range, { noNullPrototype: true }),
   hidden: fc.uniqueArray(fc.constantFrom(...PANELS)),
+  embed: fc.boolean(),
   compared: fc.uniqueArray(fc.stringMatching(/^[\w.-]{1,24}$/), { maxLength: 6 }),
 });
 

@@ -49,7 +49,6 @@ const DOORS: Record<string, string[]> = {
   'src/evaluate/tInterval.ts': ['midtrain', 'app'],
   'src/store/persistence.ts': ['app'],
   'src/worker/site.ts': ['app'],
-  'src/evaluate/tInterval.ts': ['midtrain'],
 };
 
 /** Plain-Node scripts that the sources may use: file -> layers. */

@@ -1,0 +1,171 @@
+// The page's shell in a real browser: what axe finds, the flow by keyboard alone, hidden panels and the embedded page by address, the policy on show, and
+// a panel that fails. The recorded run is on show throughout; nothing is trained.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { button, LabBrowser } from './support/labBrowser.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RECORDED = 'Recorded run of the embedded default; Run makes it live.';
+
+interface Violation {
+  id: string;
+  impact: string | null;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** What axe finds that is serious or critical, with the elements. */
+async function findings(page: Page): Promise<string[]> {
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(of: Document, options: object): Promise<{ violations: Violation[] }> } };
+    return (await axe.run(document, { resultTypes: ['violations'], iframes: false })).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
+}
+
+describe('the shell', () => {
+  let lab: LabBrowser;
+  let page: Page;
+  let faults: string[];
+
+  beforeAll(async () => {
+    lab = await LabBrowser.start();
+    ({ page, faults } = await lab.open());
+    await page.getByText(RECORDED).waitFor();
+    await page.locator('.uplot canvas').first().waitFor();
+  });
+  afterAll(() => lab?.close());
+
+  it('axe finds nothing serious in light and dark, wide and narrow, with each dialog open', async () => {
+    await page.evaluate(AXE);
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+    const found: Record<string, string[]> = { 'light, 1280': await findings(page) };
+    await page.setViewportSize({ width: 390, height: 844 });
+    found['light, 390'] = await findings(page);
+    await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+    found['dark, 390'] = await findings(page);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    found['dark, 1280'] = await findings(page);
+    for (const key of ['k', '?', 'v']) {
+      await page.keyboard.press(key);
+      await page.locator('dialog[open]').waitFor();
+      found[`dialog of ${key}`] = await findings(page);
+      await page.keyboard.press('Escape');
+      await page.locator('dialog[open]').waitFor({ state: 'detached' });
+    }
+    expect(Object.entries(found).filter(([, list]) => list.length > 0)).toEqual([]);
+  });
+
+  it('has one main heading, a heading for each panel and every landmark once', async () => {
+    expect(await page.locator('h1').count()).toBe(1);
+    for (const role of ['banner', 'main', 'complementary', 'contentinfo'] as const)
+      expect(await page.getByRole(role).count(), role).toBe(1);
+    for (const panel of await page.getByRole('main').locator('.place').all()) expect(await panel.locator('h2').count()).toBe(1);
+  });
+
+  it('nothing is cut off or scrolls sideways at 390 wide and at 200 % zoom', async () => {
+    for (const width of [390, 640]) {
+      await page.setViewportSize({ width, height: 480 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), String(width)).toBeLessThanOrEqual(0);
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  it('the command palette finds, goes there and comes back, by keyboard alone', async () => {
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox', { name: 'Find a command' });
+    await field.pressSequentially('why');
+    await page.getByRole('option', { name: /^Why does it work\?/, selected: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.id === 'panel-theory');
+    await page.keyboard.press('Control+k');
+    await field.pressSequentially('macro full');
+    await page.keyboard.press('Enter');
+    await page.getByText(/^Exactly the preset Macro lists, full/).waitFor();
+    await page.keyboard.press('Control+k');
+    await field.pressSequentially('zzzz');
+    await page.getByText('No command has these letters in this order.').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('1');
+    await page.waitForFunction(() => document.activeElement?.id === 'panel-learning');
+    expect(faults).toEqual([]);
+  });
+
+  it('the tour goes round by arrows and leaves the keyboard where it was', async () => {
+    const link = button(page, 'Take the tour');
+    await link.focus();
+    await page.keyboard.press('Enter');
+    const titles: string[] = [];
+    const title = page.locator('.tour h2');
+    for (let last = ''; (await title.count()) > 0; ) {
+      last = (await title.textContent()) ?? '';
+      titles.push(last);
+      expect(await page.locator('[data-toured]').count()).toBe(1);
+      await page.keyboard.press('ArrowRight');
+      await page.waitForFunction((before) => document.querySelector('.tour h2')?.textContent !== before, last);
+    }
+    expect(titles.length).toBe(8);
+    await page.waitForFunction(() => document.activeElement?.textContent === 'Take the tour');
+    await page.keyboard.press('t');
+    await title.waitFor();
+    await page.keyboard.press('Escape');
+    await title.waitFor({ state: 'detached' });
+  });
+
+  it('hides panels for whoever opens the link, and shows the outputs alone where it asks for that', async () => {
+    await page.keyboard.press('v');
+    await page.getByLabel('Why does it work?').uncheck();
+    await page.getByLabel('Which runs?').uncheck();
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => location.hash === '#view=1&hide=theory,runs');
+    const taught = await lab.open('#view=1&hide=theory,runs&embed=1');
+    await taught.page.getByText(RECORDED).waitFor();
+    const shown = await taught.page.getByRole('heading', { level: 2 }).allTextContents();
+    expect(shown).toContain('Is it learning?');
+    expect(shown.filter((title) => ['Why does it work?', 'Which runs?', 'What will run?'].includes(title))).toEqual([]);
+    expect(await button(taught.page, 'Run').count()).toBe(0);
+    await button(taught.page, 'Open the whole lab').click();
+    await button(taught.page, 'Run').waitFor();
+    await taught.page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
+    expect(taught.faults).toEqual([]);
+    await taught.page.close();
+  });
+
+  it('P1 shows its own policy as it was received, and what it has refused', async () => {
+    const other = await lab.open();
+    await other.page.evaluate(() => fetch('https://elsewhere.example/').catch(() => undefined));
+    await button(other.page, 'Privacy').click();
+    const dialog = other.page.getByRole('dialog', { name: 'Privacy' });
+    await dialog.getByText(/no request to another origin passes it/).waitFor();
+    await dialog
+      .getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/)
+      .waitFor();
+    await dialog.getByText(/^This host sends it with every file/).waitFor();
+    expect(await dialog.getByRole('row', { name: /^connect-src 'self'/ }).count()).toBe(1);
+    await other.page.close();
+  });
+
+  it('R54 a panel that throws takes only itself down', async () => {
+    const context = await lab.browser.context.browser()!.newContext();
+    const broken = await context.newPage();
+    // the theory panel alone waits to be seen
+    await broken.addInitScript(() => {
+      window.IntersectionObserver = class {
+        constructor() {
+          throw new Error('broken on purpose');
+        }
+      } as unknown as typeof IntersectionObserver;
+    });
+    await broken.goto(lab.url);
+    const panel = broken.locator('#panel-theory');
+    await panel.getByText('This panel failed: broken on purpose').waitFor();
+    await broken.locator('.uplot canvas').first().waitFor();
+    await button(broken, 'Play').click();
+    await button(broken, 'Hold').waitFor();
+    expect(await broken.getByText(/^This panel failed/).count()).toBe(1);
+    await context.close();
+  });
+});
