@@ -59,7 +59,7 @@ export function goTo(name: PanelName): void {
 /** From a step that is shown to the next one whose place is on the page; past either end the tour is over. */
 export function tourTo(step: number, direction: 1 | -1 = 1): void {
   let at = step;
-  while (TOUR[at] && !document.querySelector(TOUR[at].anchor)) at += direction;
+  while (TOUR[at] && !document.querySelector(TOUR[at].anchor)?.checkVisibility()) at += direction;
   shell.setState({ tour: TOUR[at] ? at : null, dialog: null });
 }
 

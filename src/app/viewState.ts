@@ -10,7 +10,20 @@ export const X_KINDS = ['step', 'time', 'tokens'] as const;
 export type XKind = (typeof X_KINDS)[number];
 
 /** Panels that an address may hide, by the names that are written there. */
-export const PANELS = ['drop', 'recipe', 'runs', 'learning', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran', 'storage'] as const;
+export const PANELS = [
+  'drop',
+  'recipe',
+  'runs',
+  'learning',
+  'compare',
+  'found',
+  'theory',
+  'rollouts',
+  'try',
+  'inspector',
+  'ran',
+  'storage',
+] as const;
 export type PanelName = (typeof PANELS)[number];
 
 /** Charts that are zoomed together. */

@@ -66,8 +66,8 @@ function AdapterBadge() {
     }
     case 'none':
       return (
-        <p className="badge badge-none" role="status" title={adapter.reason}>
-          Replay only: {adapter.reason}
+        <p className="badge badge-none" title={adapter.reason}>
+          Replay only
         </p>
       );
   }

@@ -61,6 +61,7 @@ export function Page() {
         )}
         <main className="outputs">
           <NewerVersion />
+          <p className="narrow-note">Read only at this width. A wider window has drop, recipe and run.</p>
           <Boundary>
             <Provenance />
             <RunAlerts />

@@ -7,6 +7,7 @@ import { useLab, useLog } from './useLab.ts';
 export function Provenance() {
   const shown = useLab((s) => s.shown);
   const alerts = useLab((s) => s.alerts);
+  const adapter = useLab((s) => s.adapter);
   return (
     <>
       {alerts.map((alert) => (
@@ -17,6 +18,11 @@ export function Provenance() {
           </button>
         </div>
       ))}
+      {adapter.kind === 'none' ? (
+        <div className="provenance provenance-quiet" role="status">
+          <p>Replay only: {adapter.reason}</p>
+        </div>
+      ) : null}
       {shown === 'demo' ? <DemoPlayback /> : null}
       {shown === 'link' ? <LinkNote /> : null}
     </>

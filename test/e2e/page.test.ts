@@ -131,6 +131,12 @@ describe('the page', () => {
     await expect
       .poll(async () => Number.parseInt((await count.textContent()) ?? '', 10), { timeout: RUN_LIMIT_MS })
       .toBeGreaterThan(Number.parseInt(held, 10) + 2);
+    // R56 closing the tab of a run asks first
+    const asked = page.waitForEvent('dialog');
+    void page.close({ runBeforeUnload: true });
+    const dialog = await asked;
+    expect(dialog.type()).toBe('beforeunload');
+    await dialog.dismiss();
     await button(page, 'Stop').click();
     await page.waitForFunction(() => document.title.startsWith('stopped'), undefined, { timeout: RUN_LIMIT_MS });
     expect(await button(page, 'Run').isEnabled()).toBe(true);

@@ -117,35 +117,32 @@ describe('the shell', () => {
 
   it('hides panels for whoever opens the link, and shows the outputs alone where it asks for that', async () => {
     await page.keyboard.press('v');
-    await page.getByLabel('Why does it work?').uncheck();
-    await page.getByLabel('Which runs?').uncheck();
+    await page.getByRole('checkbox', { name: 'Why does it work?' }).uncheck();
+    await page.getByRole('checkbox', { name: 'Which runs?' }).uncheck();
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => location.hash === '#view=1&hide=theory,runs');
-    const taught = await lab.open('#view=1&hide=theory,runs&embed=1');
-    await taught.page.getByText(RECORDED).waitFor();
-    const shown = await taught.page.getByRole('heading', { level: 2 }).allTextContents();
+    await page.evaluate(() => (location.hash = '#view=1&hide=theory,runs&embed=1'));
+    await page.reload();
+    await page.getByText(RECORDED).waitFor();
+    const shown = await page.getByRole('heading', { level: 2 }).allTextContents();
     expect(shown).toContain('Is it learning?');
     expect(shown.filter((title) => ['Why does it work?', 'Which runs?', 'What will run?'].includes(title))).toEqual([]);
-    expect(await button(taught.page, 'Run').count()).toBe(0);
-    await button(taught.page, 'Open the whole lab').click();
-    await button(taught.page, 'Run').waitFor();
-    await taught.page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
-    expect(taught.faults).toEqual([]);
-    await taught.page.close();
+    expect(await button(page, 'Run').count()).toBe(0);
+    await button(page, 'Open the whole lab').click();
+    await button(page, 'Run').waitFor();
+    await page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
+    expect(faults).toEqual([]);
   });
 
   it('P1 shows its own policy as it was received, and what it has refused', async () => {
-    const other = await lab.open();
-    await other.page.evaluate(() => fetch('https://elsewhere.example/').catch(() => undefined));
-    await button(other.page, 'Privacy').click();
-    const dialog = other.page.getByRole('dialog', { name: 'Privacy' });
+    await page.evaluate(() => fetch('https://elsewhere.example/').catch(() => undefined));
+    await button(page, 'Privacy').click();
+    const dialog = page.getByRole('dialog', { name: 'Privacy' });
     await dialog.getByText(/no request to another origin passes it/).waitFor();
-    await dialog
-      .getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/)
-      .waitFor();
+    await dialog.getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/).waitFor();
     await dialog.getByText(/^This host sends it with every file/).waitFor();
     expect(await dialog.getByRole('row', { name: /^connect-src 'self'/ }).count()).toBe(1);
-    await other.page.close();
+    await page.keyboard.press('Escape');
   });
 
   it('R54 a panel that throws takes only itself down', async () => {
