@@ -2,6 +2,7 @@
 import { ARM_ORDER, armLabel, RANGE_ORDER } from '../app/curves.ts';
 import type { ArmResult, Phase } from '../app/runLog.ts';
 import { decimal, NONE } from './numbers.ts';
+import { Scroll } from './Scroll.tsx';
 
 export function ResultsTable({ results }: { results: readonly ArmResult[] }) {
   if (results.length === 0) return <p className="empty">The table fills when the first arm is evaluated.</p>;
@@ -14,7 +15,7 @@ export function ResultsTable({ results }: { results: readonly ArmResult[] }) {
   const agreed = results.some((r) => r.agreement);
   const ks = [...new Set(results.flatMap((r) => Object.keys(r.passAt)))].sort((a, b) => Number(a) - Number(b));
   return (
-    <div className="scroll">
+    <Scroll label="Results">
       <table className="results">
         <caption className="visually-hidden">Results of each arm on held-out programs, before and after RLVR</caption>
         <thead>
@@ -62,7 +63,7 @@ export function ResultsTable({ results }: { results: readonly ArmResult[] }) {
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -19,6 +19,7 @@ import { Chart } from './Chart.tsx';
 import { Formula } from './Formula.tsx';
 import { plain } from './numbers.ts';
 import { Panel } from './Panel.tsx';
+import { Scroll } from './Scroll.tsx';
 import { useLog } from './useLab.ts';
 
 const NAMES: Record<InstrumentName, string> = {
@@ -168,7 +169,7 @@ function Facts({ result }: { result: TheoryResult }) {
   return (
     <details className="theory-facts">
       <summary>Numbers</summary>
-      <div className="scroll">
+      <Scroll label="Measured">
         <table className="results">
           <thead>
             <tr>
@@ -194,7 +195,7 @@ function Facts({ result }: { result: TheoryResult }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </details>
   );
 }

@@ -139,7 +139,9 @@ describe('the shell', () => {
     await button(page, 'Privacy').click();
     const dialog = page.getByRole('dialog', { name: 'Privacy' });
     await dialog.getByText(/no request to another origin passes it/).waitFor();
-    await dialog.getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/).waitFor();
+    await dialog
+      .getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/)
+      .waitFor();
     await dialog.getByText(/^This host sends it with every file/).waitFor();
     expect(await dialog.getByRole('row', { name: /^connect-src 'self'/ }).count()).toBe(1);
     await page.keyboard.press('Escape');
