@@ -110,7 +110,7 @@ function Place({ name, children }: { name: PanelName; children: ReactNode }) {
   const hidden = useStore(view.store, (s) => s.hidden.includes(name));
   if (hidden) return null;
   return (
-    <div id={`panel-${name}`} className="place" tabIndex={-1}>
+    <div id={`panel-${name}`} className="panel-place" tabIndex={-1}>
       <Boundary>{children}</Boundary>
     </div>
   );

@@ -63,7 +63,7 @@ describe('the shell', () => {
     expect(await page.locator('h1').count()).toBe(1);
     for (const role of ['banner', 'main', 'complementary', 'contentinfo'] as const)
       expect(await page.getByRole(role).count(), role).toBe(1);
-    for (const panel of await page.getByRole('main').locator('.place').all()) expect(await panel.locator('h2').count()).toBe(1);
+    for (const panel of await page.getByRole('main').locator('.panel-place').all()) expect(await panel.locator('h2').count()).toBe(1);
   });
 
   it('nothing is cut off or scrolls sideways at 390 wide and at 200 % zoom', async () => {
