@@ -24,7 +24,7 @@ export const PLACES: readonly PanelPlace[] = [
   { name: 'drop', title: 'Model and dataset', side: 'inputs' },
   { name: 'recipe', title: 'What will run?', side: 'inputs' },
   { name: 'runs', title: 'Which runs?', side: 'inputs' },
-  { name: 'storage', title: 'What is kept here?', side: 'inputs' },
+  { name: 'storage', title: 'What is stored?', side: 'inputs' },
   { name: 'learning', title: 'Is it learning?', side: 'outputs' },
   { name: 'compare', title: 'How do runs differ?', side: 'outputs' },
   { name: 'found', title: 'What did it find?', side: 'outputs' },
