@@ -13,8 +13,8 @@ import { serve } from '../scripts/serve.mjs';
 const RUNS = 4;
 const POINTS = 50_000;
 const CHARTS = 8;
-const UPDATES = 40;
-const WARM_UP = 5;
+const UPDATES = 30;
+const WARM_UP = 3;
 /** Steps that arrive between two redraws. */
 const STEPS = 5;
 const LIMIT_MS = 300_000;
@@ -80,9 +80,9 @@ try {
           wall.push(ms);
         }
       }
-      rows.push(
-        `| ${seedsAlone ? `${RUNS} seeds of one recipe, mean and band` : `${RUNS} runs`} | ${what} | ${[busy, wall].map((ms) => `${at(ms, 0.5)} | ${at(ms, 0.95)}`).join(' | ')} |`,
-      );
+      const row = `| ${seedsAlone ? `${RUNS} seeds of one recipe, mean and band` : `${RUNS} runs`} | ${what} | ${[busy, wall].map((ms) => `${at(ms, 0.5)} | ${at(ms, 0.95)}`).join(' | ')} |`;
+      rows.push(row);
+      process.stderr.write(`${row}\n`);
       return sorted(busy)[Math.floor(UPDATES / 2)] ?? 0;
     };
     const idle = await measure('nothing (taken off below)', () => page.evaluate(() => globalThis.chartBench.nothing()), 0);

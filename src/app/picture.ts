@@ -148,7 +148,8 @@ const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 
 /** Round places on an axis, `wanted` of them or fewer. */
 export function ticksOf([from, to]: readonly [number, number], wanted: number, isLog: boolean, unit: Unit): Tick[] {
-  const label = unit === 'time' ? seconds : compact;
+  // decades of seconds are not round in minutes
+  const label = unit !== 'time' ? compact : isLog ? (at: number) => `${compact(at)} s` : seconds;
   return (isLog ? logTicks(from, to, wanted) : linearTicks(from, to, wanted, unit)).map((at) => ({ at, label: label(at) }));
 }
 

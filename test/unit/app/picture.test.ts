@@ -72,6 +72,7 @@ describe('ticks', () => {
     expect(ticksOf([0, 3], 8, false, 'step').map((t) => t.at)).toEqual([0, 1, 2, 3]);
     expect(ticksOf([0, 150], 4, false, 'time').map((t) => t.label)).toEqual(['0 s', '1 min', '2 min']);
     expect(seconds(5400)).toBe('1.5 h');
+    expect(ticksOf([1, 1000], 4, true, 'time').map((t) => t.label)).toContain('100 s');
     expect(ticksOf([0, 3e6], 3, false, 'tokens').map((t) => t.label)).toEqual(['0', '1 M', '2 M', '3 M']);
   });
 
