@@ -61,7 +61,9 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
     const { track, length, mark = 'line' } = line;
     const raw = thin(track, track.y, length, edges, logY);
     const smooth =
-      smoothing > 0 && mark === 'line' && !line.faint && !track.low ? thin(track, track.smooth(smoothing), length, edges, logY) : null;
+      smoothing > 0 && mark === 'line' && !line.faint && !track.low
+        ? thin(track, track.smooth(smoothing), length, edges, logY, true)
+        : null;
     const band = track.low && track.high ? bandOf(track, length, edges) : null;
     see(raw.x, raw.y);
     if (band) {

@@ -188,9 +188,9 @@ export interface Thinned {
 
 /**
  * The first `length` points of a track in the columns between `edges` (rising, in x), and one point beyond each end where there is one.
- * Points where `drawable` is false (no logarithm) lift the pen without a mark.
+ * Where `isLog`, values without a logarithm lift the pen without a mark. A line that `isSmooth` has no extremes within a column: its last value stands for it.
  */
-export function thin(track: Track, values: Values, length: number, edges: ArrayLike<number>, isLog = false): Thinned {
+export function thin(track: Track, values: Values, length: number, edges: ArrayLike<number>, isLog = false, isSmooth = false): Thinned {
   const out: Thinned = { x: [], y: [], gaps: [] };
   const { x } = track;
   const last = edges.length - 1;
@@ -209,16 +209,18 @@ export function thin(track: Track, values: Values, length: number, edges: ArrayL
     for (let column = 0; column < last && from < end; column++) {
       const to = column + 1 === last ? end : track.countBelow(edges[column + 1]!, end);
       if (to - from <= FEW) for (let i = from; i < to; i++) put(i);
+      else if (isSmooth) put(to - 1);
       else {
         const { min, max, gaps } = values.extent(from, to);
         const middle = (edges[column]! + edges[column + 1]!) / 2;
-        const ys = [values.at[from]!, min, max, values.at[to - 1]!];
         if (gaps > 0) {
           out.gaps.push(middle);
           out.x.push(middle);
           out.y.push(Number.NaN);
         }
-        for (const y of ys)
+        // up and down in turn, so that neighbours meet
+        const ends = column % 2 === 0 ? [min, max] : [max, min];
+        for (const y of [...(from === first ? [values.at[from]!] : []), ...ends, ...(to === end ? [values.at[to - 1]!] : [])])
           if (Number.isFinite(y) && !(isLog && y <= 0)) {
             out.x.push(middle);
             out.y.push(y);

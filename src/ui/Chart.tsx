@@ -6,6 +6,7 @@ import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
 import { compact, hasNoLogarithm, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
 import { view } from '../app/theView.ts';
+import { drawNoMore, drawSoon } from './drawing.ts';
 import { hoverOf, onHover, setHover, useHover } from './hover.ts';
 import { decimal, plain } from './numbers.ts';
 import { Plot, type PlotSettings } from './plot.ts';
@@ -85,6 +86,7 @@ export function Chart(props: ChartProps) {
       stopHearing();
       seen.disconnect();
       resized.disconnect();
+      drawNoMore(made);
       made.destroy();
       plot.current = null;
       if (hoverOf(axis)?.chart === self) setHover(null);
@@ -94,7 +96,10 @@ export function Chart(props: ChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: settings is made anew each time; its fields are listed
   useEffect(() => {
     if (host.current?.dataset.seen === 'false') stale.current = true;
-    else plot.current?.show(data, settings);
+    else if (plot.current) {
+      const made = plot.current;
+      drawSoon(made, () => made.show(latest.current.data, latest.current.settings));
+    }
   }, [data, smoothing, zoom?.[0], zoom?.[1], range?.[0], range?.[1]]);
 
   const written = unit === 'number' ? plain : decimal;
