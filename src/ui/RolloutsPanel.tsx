@@ -275,10 +275,10 @@ function Rollout({ rollout, index, shading, at }: RolloutProps) {
           ))}
         </svg>
         <span className="num reward" title="Reward">
-          {decimal(reward, 2)}
+          <small>R</small> {decimal(reward, 2)}
         </span>
         <span className="num advantage" title="Advantage">
-          {signed(advantage)}
+          <small>A</small> {signed(advantage)}
         </span>
         {end && end !== 'finished' ? <span className="ending">{ENDINGS[end] ?? end}</span> : null}
       </p>
