@@ -534,7 +534,9 @@ export function createLab(connect: () => LabConnection): Lab {
       if (files.length === 0) return;
       set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
       try {
-        const recognised = joined(get().recognised, await api().drop(files));
+        const found = await api().drop(files);
+        if (found.run) add('bundle', found.run.recipe, found.run.events);
+        const recognised = joined(get().recognised, { ...found, run: null });
         given.push((a) => a.drop(files));
         // a mapping that was corrected stays while its dataset does
         const mapping = recognised.dataset === get().recognised?.dataset ? get().mapping : guessMapping(recognised);

@@ -64,6 +64,18 @@ export function differences(here: unknown, there: unknown, path = ''): Differenc
   return JSON.stringify(here) === JSON.stringify(there) ? [] : [{ path, here, there }];
 }
 
+/** What differs between two recipes in one line: "seed 2 instead of 1, ra3.c 0.2 instead of 0.1 and 3 more"; empty where nothing does. */
+export function differenceLine(here: unknown, there: unknown, most = 4): string {
+  const changed = differences(here, there);
+  const shown = changed.slice(0, most).map((d) => `${d.path} ${printed(d.here)} instead of ${printed(d.there)}`);
+  return shown.join(', ') + (changed.length > most ? ` and ${changed.length - most} more` : '');
+}
+
+function printed(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 function checked(text: string, value: unknown): Draft {
   try {
     return { text, value, issues: [], recipe: parseRecipe(value) };

@@ -1,6 +1,7 @@
 // A run as a link and back: recipe, results and the curves that the page draws first, most important first. A link's curves come back as
 // events, so that every panel reads them as it reads any log. Refuses curves whose name is no stage, arm and metric.
-import { decodeLink, encodeLink } from '../share/link.ts';
+import { decodeLink, encodeLink, type LinkEnvironment } from '../share/link.ts';
+import { digestLog } from '../share/logDigest.ts';
 import { ARM_ORDER, METRICS } from './curves.ts';
 import { type Arm, type Recipe, type RunEvent, type RunLog, type Stage, type StageRef, WHOLE } from './runLog.ts';
 
@@ -23,12 +24,32 @@ export async function writeRunLink(recipe: Recipe, log: RunLog): Promise<string>
       }),
     ),
   );
-  return encodeLink({ recipe, curves, results: log.resultsBefore(WHOLE) });
+  return encodeLink({ recipe, environment: environmentOf(log), curves, results: log.resultsBefore(WHOLE) });
+}
+
+/** Where a run ran; null where nothing has. The digest is of finished runs alone: others end anywhere. */
+function environmentOf({ start, end, events }: RunLog): LinkEnvironment | null {
+  if (!start) return null;
+  const { adapter, version, startedAt, parameters, inputs, digest } = start;
+  const own = end?.status === 'finished' ? digestLog(events) : null;
+  return { adapter, version, startedAt, parameters, inputs: inputs ?? null, digest: digest ?? own };
 }
 
 export async function openRunLink(hash: string): Promise<{ recipe: Recipe; events: RunEvent[] }> {
-  const { recipe, curves, results } = await decodeLink(hash);
+  const { recipe, environment, curves, results } = await decodeLink(hash);
   const events: RunEvent[] = [];
+  if (environment) {
+    const { adapter, inputs, digest, ...rest } = environment;
+    events.push({
+      type: 'start',
+      runId: '',
+      recipe,
+      adapter: { ...adapter, features: [] },
+      ...rest,
+      ...(inputs ? { inputs } : {}),
+      ...(digest ? { digest } : {}),
+    });
+  }
   for (const { name, x, y } of curves) {
     const parts = CURVE_NAME.exec(name);
     if (!parts) continue;

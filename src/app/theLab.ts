@@ -4,9 +4,11 @@ import { createActions } from './actions.ts';
 import { createCommands } from './commands.ts';
 import { keepCompared } from './comparison.ts';
 import { createDropPreview } from './dropPreview.ts';
+import { createEstimator } from './estimate.ts';
 import { createInspector } from './inspection.ts';
 import { createLab } from './lab.ts';
 import { view } from './theView.ts';
+import { createReproducer } from './reproduction.ts';
 import { createStorageView } from './storage.ts';
 import { stayAwakeWhileRunning } from './wakeLock.ts';
 
@@ -18,3 +20,5 @@ keepCompared(lab, view);
 export const storageView = createStorageView(lab);
 stayAwakeWhileRunning(lab);
 export const commands = createCommands(actions, lab, view);
+export const reproducer = createReproducer(lab);
+export const estimator = createEstimator(lab);

@@ -1,4 +1,4 @@
-// Dropped files, recognised by content and name: a Hugging Face model folder or a GGUF file, one dataset, one recipe (bare or in a run bundle).
+// Dropped files, recognised by content and name: a Hugging Face model folder or a GGUF file, one dataset, one recipe (bare or in a run bundle), one run's log.
 // Every file that is refused or not understood is listed with the reason and what to do; only a fault of ours is thrown.
 import { type ByteSource, readAll } from './byteSource.ts';
 import { guessMapping, listFields, previewRows } from './codeRows.ts';
@@ -15,7 +15,7 @@ import { recogniseProblems } from './problemShape.ts';
 import type { RecognisedFiles } from './recognised.ts';
 import { checkIndex, joinShards, readSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { checkTokenizerFits, loadTokenizer, type Tokenizer } from './tokenizer.ts';
-import { MAX_RECIPE_BYTES, readZipRecipe } from './zipRecipe.ts';
+import { MAX_RECIPE_BYTES, readZipRun } from './zipRecipe.ts';
 
 export interface DroppedFile {
   /** Relative to the dropped folder. */
@@ -41,10 +41,13 @@ export interface Recognition {
   dataset: DroppedDataset | null;
   /** Valid JSON of at most MAX_RECIPE_BYTES, for parseRecipe(JSON.parse(...)). */
   recipeText: string | null;
+  /** log.jsonl of a run bundle, or a log alone: text that nobody has checked. */
+  log: { file: string; text: string } | null;
 }
 
 const MAX_SMALL_FILE = 64_000_000;
 const SHOWN_BAD_ROWS = 5;
+const LOG_BEGINS = '{"type":"start",';
 const KEPT_AS_IS = [
   'generation_config.json',
   'special_tokens_map.json',
@@ -68,6 +71,7 @@ interface Parts {
   tokenizerFiles: Map<string, Uint8Array>;
   dataset: DroppedDataset | null;
   recipeText: string | null;
+  log: Recognition['log'];
   taken: Map<string, string>;
   problems: RecognisedFiles['problems'];
 }
@@ -81,6 +85,7 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
     tokenizerFiles: new Map(),
     dataset: null,
     recipeText: null,
+    log: null,
     taken: new Map(),
     problems: [],
   };
@@ -98,6 +103,7 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
     model,
     dataset: parts.dataset,
     recipeText: parts.recipeText,
+    log: parts.log,
   };
 }
 
@@ -136,7 +142,12 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
     take(parts, `a ${name}`, path);
     parts.tokenizerFiles.set(name, await readAll(source, MAX_SMALL_FILE));
   } else if (magic === 'zip') {
-    takeRecipe(parts, path, await readZipRecipe(source));
+    const { recipeText, logText } = await readZipRun(source);
+    takeRecipe(parts, path, recipeText);
+    parts.log = logText === null ? null : { file: path, text: logText };
+  } else if (await isRunLog(source)) {
+    take(parts, 'the log of a run', path);
+    parts.log = { file: path, text: await readText(source, path) };
   } else if (await isRecipe(name, path, source)) {
     takeRecipe(parts, path, await readText(source, path));
   } else {
@@ -162,6 +173,12 @@ async function isRecipe(name: string, path: string, source: ByteSource): Promise
   if (!text.trimStart().startsWith('{') || !text.includes('"arms"')) return false;
   const value = parseJson(text, quote(path));
   return isObject(value) && 'version' in value && 'arms' in value && 'task' in value;
+}
+
+/** By its first event; what is in it is checked by whoever reads it. */
+async function isRunLog(source: ByteSource): Promise<boolean> {
+  const head = await source.read(0, Math.min(LOG_BEGINS.length, source.size));
+  return new TextDecoder().decode(head) === LOG_BEGINS;
 }
 
 /** One file of each sort; a second one is refused by name. */

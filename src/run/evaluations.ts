@@ -5,7 +5,8 @@ import { FreeSource } from '../rlvr/freeSource.ts';
 import type { PolicyRollout } from '../rlvr/source.ts';
 import type { Program, Range } from '../tasks/task.ts';
 import type { ArmResult, Phase, StageRef } from './events.ts';
-import type { Arm } from './recipe.ts';
+import type { Corpus } from './corpus.ts';
+import type { Arm, Recipe } from './recipe.ts';
 import type { RunCore } from './runCore.ts';
 import { sampleRows, verdictMetrics, VerifierGone } from './verified.ts';
 import { showTrace } from './show.ts';
@@ -13,12 +14,18 @@ import type { Transformer } from '../model/transformer.ts';
 
 const SHOWN_PROGRAMS = 6;
 /** Rows of the small evaluator: the shown programs, and the sample that a think-rate floor is set by. */
-const EXPLAINED = 8;
+export const EXPLAINED = 8;
 /** Rows that are decoded side by side: of judged tasks, and where each row is long. */
 const MOST_ROWS = 256;
 const MOST_LONG_ROWS = 32;
 /** Texts that are written, then judged, before progress is told. */
-const MOST_WRITTEN = 64;
+export const MOST_WRITTEN = 64;
+
+/** Rows of the evaluator that judges arms. */
+export function evaluatorRows({ evaluate }: Recipe, { verify, free }: Pick<Corpus, 'verify' | 'free'>): number {
+  const scripted = verify !== null && !free;
+  return Math.min(scripted ? MOST_ROWS : MOST_LONG_ROWS, evaluate.prompts * (scripted ? evaluate.samples : 1));
+}
 
 const withLines = (programs: readonly Program[]): Program[] => programs.filter((p) => p.lines.length > 0);
 
@@ -51,10 +58,7 @@ export class Evaluations {
 
   private async judgeOf(): Promise<Evaluator> {
     const { corpus, recipe } = this.run.i;
-    const { prompts, samples, ranges } = recipe.evaluate;
-    const scripted = corpus.verify !== null && !corpus.free;
-    const rows = Math.min(scripted ? MOST_ROWS : MOST_LONG_ROWS, prompts * (scripted ? samples : 1));
-    this.judge ??= await this.make(rows, ranges);
+    this.judge ??= await this.make(evaluatorRows(recipe, corpus), recipe.evaluate.ranges);
     return this.judge;
   }
   private async smallOf(): Promise<Evaluator> {

@@ -175,6 +175,12 @@ export interface AdapterReport {
   features: string[];
 }
 
+/** Fingerprints of the model and the data that a run was given, in hexadecimal; empty where it was given none. */
+export interface RunInputPrints {
+  model: string;
+  data: string;
+}
+
 export type RunEvent =
   | {
       type: 'start';
@@ -186,6 +192,10 @@ export type RunEvent =
       parameters: number;
       /** What the run will go through, in order; absent in logs written before it was. */
       stages?: { ref: StageRef; steps: number }[];
+      /** What the recipe alone does not name; absent in logs written before it was. */
+      inputs?: RunInputPrints;
+      /** Checksums of the whole log, of runs opened from a link alone: their curves are thinned. */
+      digest?: { count: number; marks: number[] };
     }
   /** `at`, here and below, is absent in links and in logs written before it was. */
   | ({ type: 'stage'; status: 'start' | 'end'; steps: number; timeMs: number; at?: Spent } & StageRef)
@@ -208,4 +218,21 @@ export interface RunSummary {
   /** Tokens processed (sampled or trained on) per second of the whole run. */
   tokPerS: number;
   timeMs: number;
+  /** GPU memory at its most; absent in logs written before it was. */
+  peakBytes?: number;
+}
+
+/** What a recipe will take on an adapter, told before it runs. */
+export interface RunEstimate {
+  parameters: number;
+  /** GPU memory at the most. */
+  peakBytes: number;
+  /** Copies of the weights that are held at the most, and the bytes of one. */
+  models: { count: number; bytes: number };
+  /** Gradients and moments. */
+  optimizerBytes: number;
+  /** The stage that needs most for its batch: activations, rollouts, buffers. */
+  largest: { ref: StageRef | null; bytes: number };
+  /** In order; cost in multiply-adds through the parameters. */
+  stages: { ref: StageRef; steps: number; cost: number }[];
 }

@@ -16,7 +16,7 @@ import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
 import { type RunControl, Stopped } from './control.ts';
 import type { Corpus } from './corpus.ts';
-import type { AdapterReport, ArmResult, Metrics, RunEvent, RunSummary, Spent, StageRef } from './events.ts';
+import type { AdapterReport, ArmResult, Metrics, RunEvent, RunInputPrints, RunSummary, Spent, StageRef } from './events.ts';
 import { type Arm, ARMS, type Recipe } from './recipe.ts';
 import { NO_STATE, type Progressed, Recovery, type Snapshot, type StageState } from './recovery.ts';
 import { type PlannedStage, planStages } from './stages.ts';
@@ -45,6 +45,7 @@ export interface RunInputs {
   /** The base model's tensors. */
   load(model: Transformer): Promise<void>;
   corpus: Corpus;
+  inputs?: RunInputPrints;
   emit(event: RunEvent): void;
   control: RunControl;
   /** Where checkpoints go: asked at every snapshot and at Pause, settles when the checkpoint is safe or was not due. Never rejects. */
@@ -155,7 +156,14 @@ export class RunCore {
       message: `Longest GPU submission, as seen from the host (waiting for it and the first compilation of its kernels included): ${submission} ms. Peak GPU memory: ${Math.round(gpu.peakBytes() / 2 ** 20)} MiB.`,
     });
     const timeMs = performance.now() - this.started;
-    const summary: RunSummary = { status, error, results: this.results, tokPerS: this.tokens / (timeMs / 1000), timeMs };
+    const summary: RunSummary = {
+      status,
+      error,
+      results: this.results,
+      tokPerS: this.tokens / (timeMs / 1000),
+      timeMs,
+      peakBytes: gpu.peakBytes(),
+    };
     this.destroy();
     this.i.emit({ type: 'end', summary });
     return { summary, arms: this.weights, infused: this.infused, samples: this.samples, gpu };
@@ -172,6 +180,7 @@ export class RunCore {
       startedAt: new Date().toISOString(),
       parameters: this.parameters,
       stages: this.stages.map(({ ref, steps }) => ({ ref, steps })),
+      ...(this.i.inputs ? { inputs: this.i.inputs } : {}),
     });
     for (const notice of corpus.notices) this.i.emit({ type: 'notice', ...notice });
     if (recipe.rlvr.steps > 0)

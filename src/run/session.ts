@@ -15,7 +15,9 @@ import { Ablation } from './ablation.ts';
 import { RunControl } from './control.ts';
 import { type Corpus, makeCorpus } from './corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
-import type { AblationResult, RunEvent, RunSummary, StepProfile } from './events.ts';
+import type { AblationResult, RunEstimate, RunEvent, RunInputPrints, RunSummary, StepProfile } from './events.ts';
+import { estimateRun } from './estimate.ts';
+import { filePrint, modelPrint } from './fingerprint.ts';
 import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
@@ -111,13 +113,7 @@ export class Session {
     keeping?: Keeping,
   ): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
-    const { kind } = recipe.task;
-    if (recipe.model !== 'dropped' && !isBuiltin(kind))
-      throw new RecipeError(`The ${recipe.model} model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
-    if (recipe.model === 'dropped' && !this.model)
-      throw new RecipeError(
-        'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
-      );
+    this.checkFits(recipe);
     const control = new RunControl();
     this.control.current = control;
     try {
@@ -144,6 +140,7 @@ export class Session {
         architecture: folder.config.architecture,
         load: (model) => (recipe.model === 'fresh' ? drawWeights(model, recipe.seed, recipe.base) : model.load(folder.weights)),
         corpus,
+        inputs: await this.prints(recipe, folder),
         control,
         ...(keeping ? { keep: keeping.keep } : {}),
         ...(keeping?.from ? { from: keeping.from.checkpoint } : {}),
@@ -173,6 +170,32 @@ export class Session {
       control.end();
       this.control.current = null;
     }
+  }
+
+  /** What the recipe will take here. Throws as run does. */
+  async estimate(recipe: Recipe, embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>): Promise<RunEstimate> {
+    this.checkFits(recipe);
+    const folder = await this.folderOf(recipe, embedded);
+    const problems = await problemsFor(recipe, this.dataset);
+    // nothing is judged here: that there would be a judge is what the plan depends on
+    const judge = { judge: () => Promise.reject(new Error('An estimate judges nothing.')), unjudged: new Map() };
+    const parts = { tokenizer: folder.tokenizer, dataset: this.dataset, endIds: folder.config.eosIds, problems, judge };
+    const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, parts);
+    return estimateRun(this.gpu, recipe, folder.config.architecture, corpus);
+  }
+
+  private checkFits({ model, task: { kind } }: Recipe): void {
+    if (model !== 'dropped' && !isBuiltin(kind))
+      throw new RecipeError(`The ${model} model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
+    if (model === 'dropped' && !this.model)
+      throw new RecipeError(
+        'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
+      );
+  }
+
+  private async prints(recipe: Recipe, folder: DroppedModel): Promise<RunInputPrints> {
+    const model = recipe.model === 'fresh' ? '' : await modelPrint(folder.weights);
+    return { model, data: 'maxTokens' in recipe.task && this.dataset?.file ? await filePrint(this.dataset.file) : '' };
   }
 
   private async parts(recipe: Recipe, { tokenizer, config }: DroppedModel): Promise<DroppedParts> {

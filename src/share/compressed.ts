@@ -27,9 +27,9 @@ export async function inflateRaw(bytes: Uint8Array<ArrayBuffer>, limitBytes: num
   }
 }
 
-/** CRC-32 (IEEE 802.3), as in zip and PNG. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/** CRC-32 (IEEE 802.3), as in zip and PNG; `before` is that of the bytes before these. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let crc = ~before;
   for (const byte of bytes) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);

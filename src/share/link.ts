@@ -3,19 +3,33 @@
 // Refuses (LinkError) damaged, foreign, newer and bloated links; what comes out is rebuilt field by field by a strict schema. All text in it
 // is untrusted: show it as text.
 import * as v from 'valibot';
-import type { ArmResult } from '../run/events.ts';
+import type { AdapterReport, ArmResult, RunInputPrints } from '../run/events.ts';
 import { ARMS, parseRecipe, RANGES, type Recipe, RecipeError } from '../run/recipe.ts';
 import { crc32, deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
 import { LINK_BASE_V1 } from './linkBase.ts';
 import { LinkError } from './linkError.ts';
+import type { LogDigest } from './logDigest.ts';
 import { type Curve, MAX_CURVES, packCurve, PackedCurveSchema, unpackCurve } from './packedCurve.ts';
 import { applyDifference, recipeDifference } from './recipeDifference.ts';
 
 export { LinkError } from './linkError.ts';
 export type { Curve } from './packedCurve.ts';
 
+/** Where a run ran, on what, and what came out of it bit for bit. */
+export interface LinkEnvironment {
+  adapter: Omit<AdapterReport, 'features'>;
+  version: string;
+  startedAt: string;
+  parameters: number;
+  inputs: RunInputPrints | null;
+  /** null where the run did not finish. */
+  digest: LogDigest | null;
+}
+
 export interface LinkState {
   recipe: Recipe;
+  /** null in links of version 1. */
+  environment: LinkEnvironment | null;
   /** In order of importance: what does not fit is thinned, then left out from the end. */
   curves: Curve[];
   results: ArmResult[];
@@ -25,8 +39,9 @@ export interface LinkState {
 export const MAX_LINK_CHARACTERS = 8192 - 1024;
 const MAX_OPENED_CHARACTERS = 65_536;
 const MAX_INFLATED_BYTES = 256 * 1024;
-const PREFIX = '#v1.';
+const MAX_MARKS = 64;
 const MAX_THINK_LINES = 64;
+const MAX_SHORT_TEXT = 120;
 const MAX_PASS_KEYS = 16;
 const MAX_RESULTS = ARMS.length * 2 * RANGES.length;
 /** Points per curve and levels of y, tried in this order until the link fits. */
@@ -61,20 +76,37 @@ const result = v.strictObject({
   heldOutNll: v.nullable(finite),
   agreement: v.optional(v.nullable(v.strictObject({ nmi: finite, ari: finite, boundaryF1: v.nullable(finite) }))),
 });
-const wire = v.strictObject({
+const shortText = v.pipe(v.string(), v.maxLength(MAX_SHORT_TEXT));
+const print = v.pipe(v.string(), v.regex(/^[0-9a-f]{0,64}$/));
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e15));
+const environment = v.strictObject({
+  /** Vendor, architecture, description. */
+  a: v.strictTuple([shortText, shortText, shortText]),
+  software: v.boolean(),
+  v: shortText,
+  t: shortText,
+  p: whole,
+  /** Fingerprints of model and data. */
+  i: v.nullable(v.strictTuple([print, print])),
+  /** Count and marks of the digest, four bytes each. */
+  d: v.nullable(v.strictTuple([whole, v.pipe(v.string(), v.maxLength(6 * MAX_MARKS))])),
+});
+const parts = {
   r: v.unknown(),
   c: v.pipe(v.array(PackedCurveSchema), v.maxLength(MAX_CURVES)),
   s: v.pipe(v.array(result), v.maxLength(MAX_RESULTS)),
-});
+};
+const wire = { '1': v.strictObject(parts), '2': v.strictObject({ ...parts, e: environment }) };
 
 /** At most MAX_LINK_CHARACTERS, the leading # included. Results whose numbers are not finite are left out. */
-export async function encodeLink({ recipe, curves, results }: LinkState): Promise<string> {
+export async function encodeLink({ recipe, curves, results, environment }: LinkState): Promise<string> {
   const r = recipeDifference(LINK_BASE_V1, recipe);
   const s = results
     .map(roundResult)
     .filter((each) => v.is(result, each))
     .slice(0, MAX_RESULTS);
-  const write = (c: unknown[]) => packHash(JSON.stringify({ r, c, s }));
+  const e = environment && packEnvironment(environment);
+  const write = (c: unknown[]) => packHash(e ? '2' : '1', JSON.stringify(e ? { r, c, s, e } : { r, c, s }));
   let kept = curves.slice(0, MAX_CURVES);
   for (const [points, levels] of FITS) {
     const hash = await write(kept.map((curve) => packCurve(curve, points, levels)));
@@ -90,19 +122,61 @@ export async function encodeLink({ recipe, curves, results }: LinkState): Promis
 
 /** @param hash with or without the leading #. */
 export async function decodeLink(hash: string): Promise<LinkState> {
-  const text = await unpackHash(hash.startsWith('#') ? hash : `#${hash}`);
+  const { version, text } = await unpackHash(hash.startsWith('#') ? hash : `#${hash}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw damaged('its content is not JSON');
   }
-  const parsed = v.safeParse(wire, value);
+  const parsed = v.safeParse<(typeof wire)['1'] | (typeof wire)['2']>(wire[version], value);
   if (!parsed.success) throw damaged(`${v.getDotPath(parsed.issues[0]) ?? 'content'} does not fit`);
   const { r, c, s } = parsed.output;
   const curves = c.map(unpackCurve);
   if (curves.includes(null)) throw damaged('a curve has points that are not numbers');
-  return { recipe: readRecipe(r), curves: curves as Curve[], results: s };
+  const environment = 'e' in parsed.output ? unpackEnvironment(parsed.output.e) : null;
+  return { recipe: readRecipe(r), environment, curves: curves as Curve[], results: s };
+}
+
+function packEnvironment({ adapter, version, startedAt, parameters, inputs, digest }: LinkEnvironment): v.InferOutput<typeof environment> {
+  const short = (text: string): string => text.slice(0, MAX_SHORT_TEXT);
+  return {
+    a: [short(adapter.vendor), short(adapter.architecture), short(adapter.description)],
+    software: adapter.software,
+    v: short(version),
+    t: short(startedAt),
+    p: parameters,
+    i: inputs && [inputs.model, inputs.data],
+    d: digest && [digest.count, packMarks(digest.marks)],
+  };
+}
+
+function unpackEnvironment({ a, software, v: version, t, p, i, d }: v.InferOutput<typeof environment>): LinkEnvironment {
+  const [vendor, architecture, description] = a;
+  const marks = d && unpackMarks(d[1]);
+  if (d && (!marks || marks.length > d[0] || (marks.length === 0) !== (d[0] === 0))) throw damaged('its checksums of the run do not fit');
+  return {
+    adapter: { vendor, architecture, description, software },
+    version,
+    startedAt: t,
+    parameters: p,
+    inputs: i && { model: i[0], data: i[1] },
+    digest: d && marks && { count: d[0], marks },
+  };
+}
+
+function packMarks(marks: readonly number[]): string {
+  const bytes = new Uint8Array(4 * marks.length);
+  const view = new DataView(bytes.buffer);
+  marks.forEach((mark, i) => view.setUint32(4 * i, mark, true));
+  return toBase64Url(bytes);
+}
+
+function unpackMarks(text: string): number[] | null {
+  const bytes = fromBase64Url(text);
+  if (!bytes || bytes.length % 4 !== 0) return null;
+  const view = new DataView(bytes.buffer);
+  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
 }
 
 function readRecipe(changed: unknown): Recipe {
@@ -116,22 +190,23 @@ function readRecipe(changed: unknown): Recipe {
   }
 }
 
-async function packHash(json: string): Promise<string> {
+async function packHash(version: string, json: string): Promise<string> {
   const deflated = await deflateRaw(new TextEncoder().encode(json));
   const payload = new Uint8Array(4 + deflated.length);
   new DataView(payload.buffer).setUint32(0, crc32(deflated), true);
   payload.set(deflated, 4);
-  return PREFIX + toBase64Url(payload);
+  return `#v${version}.${toBase64Url(payload)}`;
 }
 
-async function unpackHash(hash: string): Promise<string> {
+async function unpackHash(hash: string): Promise<{ version: keyof typeof wire; text: string }> {
   if (hash.length > MAX_OPENED_CHARACTERS) throw damaged(`it has ${hash.length} characters; up to ${MAX_OPENED_CHARACTERS} are read`);
-  const version = /^#v(\d{1,4})\./.exec(hash);
-  if (!version) throw new LinkError('This is not a run link: it does not begin with #v1. Check that it was copied whole.');
-  if (version[0] !== PREFIX) {
-    throw new LinkError(`This link has version ${version[1]}; this page reads version 1. Reload the page to get its newest release.`);
+  const [prefix, version = ''] = /^#v(\d{1,4})\./.exec(hash) ?? [];
+  if (prefix === undefined)
+    throw new LinkError('This is not a run link: it does not begin with #v1 or #v2. Check that it was copied whole.');
+  if (version !== '1' && version !== '2') {
+    throw new LinkError(`This link has version ${version}; this page reads versions 1 and 2. Reload the page to get its newest release.`);
   }
-  const payload = fromBase64Url(hash.slice(PREFIX.length));
+  const payload = fromBase64Url(hash.slice(prefix.length));
   if (!payload || payload.length < 5) throw damaged('it is not base64url');
   const deflated = payload.subarray(4);
   if (new DataView(payload.buffer).getUint32(0, true) !== crc32(deflated)) throw damaged('its checksum does not match');
@@ -139,7 +214,7 @@ async function unpackHash(hash: string): Promise<string> {
   if (inflated === 'too long') throw damaged(`it unpacks to more than ${MAX_INFLATED_BYTES / 1024} KB`);
   if (inflated === 'damaged') throw damaged('it cannot be unpacked');
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(inflated);
+    return { version, text: new TextDecoder('utf-8', { fatal: true }).decode(inflated) };
   } catch {
     throw damaged('its content is not UTF-8');
   }

@@ -2,6 +2,7 @@
 import { tourTo } from '../app/shell.ts';
 import { actions, lab } from '../app/theLab.ts';
 import { ActionButton } from './ActionButton.tsx';
+import { OpenedNote, ReproductionNote } from './ReproductionNote.tsx';
 import { useLab, useLog } from './useLab.ts';
 
 export function Provenance() {
@@ -24,7 +25,8 @@ export function Provenance() {
         </div>
       ) : null}
       {shown === 'demo' ? <DemoPlayback /> : null}
-      {shown === 'link' ? <LinkNote /> : null}
+      {shown === 'link' || shown === 'bundle' ? <OpenedNote from={shown} /> : null}
+      {shown === 'run' ? <ReproductionNote /> : null}
     </>
   );
 }
@@ -52,19 +54,6 @@ function DemoPlayback() {
           onChange={(e) => lab.seek(Number(e.target.value))}
         />
       </div>
-    </div>
-  );
-}
-
-function LinkNote() {
-  const ready = useLab(actions.run.enabled);
-  const why = useLab(actions.run.why);
-  return (
-    <div className="provenance">
-      <p>Recipe and curves from a link, as they were sent; nothing has run here.</p>
-      <button type="button" disabled={!ready} title={why} onClick={actions.run.perform}>
-        Run it here
-      </button>
     </div>
   );
 }

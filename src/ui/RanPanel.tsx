@@ -2,7 +2,7 @@
 import { METRICS, stageLabel } from '../app/curves.ts';
 import { keyOf } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
-import { count, duration, NONE } from './numbers.ts';
+import { adapterName, count, duration, NONE } from './numbers.ts';
 import { Panel } from './Panel.tsx';
 import { StepTimeline } from './StepTimeline.tsx';
 import { useLab, useLog } from './useLab.ts';
@@ -72,21 +72,6 @@ function Fact({ name, value }: { name: string; value: string }) {
       <dd>{value}</dd>
     </div>
   );
-}
-
-function adapterName({
-  vendor,
-  architecture,
-  description,
-  software,
-}: {
-  vendor: string;
-  architecture: string;
-  description: string;
-  software: boolean;
-}): string {
-  const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed';
-  return software ? `${name} (software)` : name;
 }
 
 function Notices() {

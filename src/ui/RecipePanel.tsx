@@ -2,9 +2,11 @@
 import { type ReactNode, useId, useState } from 'react';
 import { armLabel, ARM_ORDER, RANGE_ORDER } from '../app/curves.ts';
 import { PRESETS, presetLabel, recipeOf } from '../app/presets.ts';
-import { differences, fieldOf, type Issue } from '../app/recipeDraft.ts';
+import { lastRecipe } from '../app/estimate.ts';
+import { differenceLine, fieldOf, type Issue } from '../app/recipeDraft.ts';
 import type { Arm } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
+import { EstimateLine } from './EstimateLine.tsx';
 import { Panel } from './Panel.tsx';
 import { type Field, GROUPS, RANGE_LABEL } from './recipeFields.ts';
 import { useLab } from './useLab.ts';
@@ -24,7 +26,8 @@ export function RecipePanel() {
   return (
     <Panel question="What will run?" controls={switcher}>
       <PresetChoice />
-      <DifferenceFromPreset />
+      <DifferenceFromBefore />
+      <EstimateLine />
       {view === 'form' ? <RecipeForm /> : <RecipeText />}
     </Panel>
   );
@@ -47,27 +50,22 @@ function PresetChoice() {
   );
 }
 
-function DifferenceFromPreset() {
+/** In one line: against the last run where there was one, else against the preset. */
+function DifferenceFromBefore() {
   const basis = useLab((s) => s.basis);
   const value = useLab((s) => s.draft.value);
+  const last = useLab(lastRecipe);
   if (value === null) return null;
-  if (fieldOf(value, 'model') === 'dropped')
+  if (!last && fieldOf(value, 'model') === 'dropped')
     return <p className="difference">For the dropped model; the presets are for the embedded one.</p>;
-  const changed = differences(value, recipeOf(basis));
-  if (changed.length === 0) return <p className="difference">Exactly the preset {presetLabel(basis)}.</p>;
-  const shown = changed.slice(0, 4).map((d) => `${d.path} ${printed(d.here)} instead of ${printed(d.there)}`);
-  const more = changed.length > 4 ? ` and ${changed.length - 4} more` : '';
+  const line = differenceLine(value, last ?? recipeOf(basis));
+  const than = last ? 'the last run' : presetLabel(basis);
+  if (line === '') return <p className="difference">{last ? 'The same as the last run.' : `Exactly the preset ${than}.`}</p>;
   return (
     <p className="difference">
-      Unlike {presetLabel(basis)}: {shown.join(', ')}
-      {more}.
+      Unlike {than}: {line}.
     </p>
   );
-}
-
-function printed(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function RecipeForm() {

@@ -1,4 +1,5 @@
-// How numbers are written on the page: few digits, the same everywhere, a dash where there is none.
+// How numbers are written on the page: few digits, the same everywhere, a dash where there is none. And adapters by their name.
+import type { AdapterReport } from '../app/runLog.ts';
 
 export const NONE = '–';
 
@@ -63,4 +64,9 @@ export function timeLeft(ms: number): string {
   if (seconds < 55) return `about ${Math.ceil(seconds / 10) * 10} s left`;
   if (seconds < 3600) return `about ${Math.round(seconds / 60) || 1} min left`;
   return `about ${(seconds / 3600).toFixed(1)} h left`;
+}
+
+export function adapterName({ vendor, architecture, description, software }: AdapterReport): string {
+  const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed';
+  return software ? `${name} (software)` : name;
 }

@@ -92,6 +92,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     forget: (part) => guard(remote.forget(part)),
     preview: (task) => guard(remote.preview(task)),
     inspect: (what, onTensors) => guard(remote.inspect(what, Comlink.proxy(onTensors))),
+    estimate: (recipe) => guard(remote.estimate(recipe)),
     run: (recipe, onEvent, as, onKept) => guard(remote.run(recipe, Comlink.proxy(onEvent), as, onKept && Comlink.proxy(onKept))),
     resumeRun: (id, onEvent, onKept) => guard(remote.resumeRun(id, Comlink.proxy(onEvent), Comlink.proxy(onKept))),
     keptRuns: () => guard(remote.keptRuns()),

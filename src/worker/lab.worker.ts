@@ -16,6 +16,7 @@ import { previewDataset } from '../run/preview.ts';
 import { embeddedModel, type EmbeddedFiles, type Keeping, Session } from '../run/session.ts';
 import { parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
+import { LogError, readLog } from '../share/logReader.ts';
 import { EventStream } from './eventStream.ts';
 import {
   beginKept,
@@ -32,7 +33,7 @@ import {
 } from './keptRuns.ts';
 import { holdLifeLock } from './lifeLock.ts';
 import { lendSandbox, pythonSandbox } from './labSandbox.ts';
-import type { Inspectable, LabWorkerApi } from './protocol.ts';
+import type { Inspectable, LabWorkerApi, Recognised } from './protocol.ts';
 import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
@@ -141,6 +142,23 @@ async function recogniseKept({ model, dataset }: KeptInputs): Promise<typeof giv
   return parts;
 }
 
+/** A log that cannot be read, and lines that were left out, are problems of its file. */
+function readDroppedLog({ file, text }: { file: string; text: string }, problems: Recognised['problems']): Recognised['run'] {
+  try {
+    const { recipe, events, wrongLines, named } = readLog(text);
+    if (wrongLines > 0)
+      problems.push({
+        file,
+        message: `${wrongLines} lines of its log are no events and were left out; first ${named.map((n) => `line ${n.line}: ${n.message}`).join('; ')}.`,
+      });
+    return { recipe, events };
+  } catch (e) {
+    if (!(e instanceof LogError)) throw e;
+    problems.push({ file, message: e.message });
+    return null;
+  }
+}
+
 /** Counts what was asked to be inspected: whoever finds another number than its own ends. */
 let inspections = 0;
 
@@ -163,7 +181,7 @@ const api: LabWorkerApi = {
   },
 
   drop: plain(async (files) => {
-    const { recognised, recipeText, model, dataset } = await recognise(
+    const { recognised, recipeText, log, model, dataset } = await recognise(
       files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })),
     );
     const problems = [...recognised.problems];
@@ -175,13 +193,14 @@ const api: LabWorkerApi = {
         problems.push({ file: 'recipe.json', message: (e as Error).message });
       }
     }
+    const run = log && readDroppedLog(log, problems);
     const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
     if (parts.model) given.model = parts.model;
     if (parts.dataset) given.dataset = parts.dataset;
     if (model) givenFiles.model = files;
     if (dataset) givenFiles.dataset = files;
     if (session) (await session.catch(() => null))?.give(parts);
-    return { ...recognised, problems, recipe };
+    return { ...recognised, problems, recipe, run };
   }),
 
   forget: plain(async (part) => {
@@ -210,6 +229,8 @@ const api: LabWorkerApi = {
     }
     onTensors(found);
   }),
+
+  estimate: plain(async (recipe) => (await sessionOf()).estimate(parseRecipe(recipe), embedded)),
 
   run: plain(async (recipe, onEvent, as, onKept = () => undefined) => {
     const checked = parseRecipe(recipe);

@@ -1,7 +1,7 @@
 // What the page may ask of the lab's worker. Plain data and callbacks only; comlink carries it (worker/client.ts wraps, worker/lab.worker.ts serves).
 import type { InspectedTensor } from '../formats/inspected.ts';
 import type { DatasetPreview, RecognisedFiles } from '../formats/recognised.ts';
-import type { AblationResult, AdapterReport, RunEvent, StepProfile } from '../run/events.ts';
+import type { AblationResult, AdapterReport, RunEstimate, RunEvent, StepProfile } from '../run/events.ts';
 import type { Arm, BuiltinKind, Recipe } from '../run/recipe.ts';
 import type { KeptRuns, RunSizes, StoredRun } from '../store/storedRun.ts';
 
@@ -9,6 +9,8 @@ import type { KeptRuns, RunSizes, StoredRun } from '../store/storedRun.ts';
 export interface Recognised extends RecognisedFiles {
   /** A recipe.json or a run bundle's recipe that was dropped. */
   recipe: Recipe | null;
+  /** An earlier run whose bundle or log was dropped, every event checked. */
+  run: { recipe: Recipe; events: RunEvent[] } | null;
 }
 
 export interface GenerateOptions {
@@ -46,6 +48,8 @@ export interface LabApi {
   preview(task: Recipe['task']): Promise<DatasetPreview>;
   /** Reads every tensor, one after the other; the next call ends this one, and null only that. Resolves when all are read, or when it is ended. */
   inspect(what: Inspectable | null, onTensors: (tensors: InspectedTensor[]) => void): Promise<void>;
+  /** What the recipe will take here; refuses what run would refuse before its start. */
+  estimate(recipe: Recipe): Promise<RunEstimate>;
   /**
    * Starts a run; resolves when it ends. Every event is passed to onEvent in order. With what the list says of it, it is kept on disk where that can be,
    * and onKept hears how.

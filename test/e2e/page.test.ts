@@ -156,7 +156,7 @@ describe('the page', () => {
     expect((await downloadBy(page, 'Download bundle')).subarray(0, 2).toString()).toBe('PK');
 
     await button(page, 'Share').click();
-    await page.waitForFunction(() => location.hash.startsWith('#v1.'));
+    await page.waitForFunction(() => location.hash.startsWith('#v2.'));
     const other = await lab.open(new URL(page.url()).hash);
     await other.page.getByText('Recipe and curves from a link, as they were sent; nothing has run here.').waitFor();
     expect(await results(other.page).textContent()).toBe(await results(page).textContent());

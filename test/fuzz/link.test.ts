@@ -134,8 +134,22 @@ const curve = fc
     const x = Array.from({ length: points }, (_, i) => i * (seed % 2 ? 1 : 0.37));
     return { name, x, y: x.map((_, i) => (gaps && noise(i + 7) > 0.9 ? null : noise(i) * scale)) };
   });
+const mark = whole(0, 0xffffffff);
+const print = fc.stringMatching(/^[0-9a-f]{0,64}$/);
+const digest = fc
+  .array(mark, { maxLength: 64 })
+  .chain((marks) => whole(marks.length, marks.length === 0 ? 0 : 1e9).map((count) => ({ count, marks })));
+const environment = fc.record({
+  adapter: fc.record({ vendor: text(120), architecture: text(120), description: text(120), software: fc.boolean() }),
+  version: text(120),
+  startedAt: text(120),
+  parameters: whole(0, 1e12),
+  inputs: fc.option(fc.record({ model: print, data: print })),
+  digest: fc.option(digest),
+});
 const state: fc.Arbitrary<LinkState> = fc.record({
   recipe,
+  environment: fc.option(environment),
   curves: fc.array(curve, { maxLength: 40 }),
   results: fc.array(result, { maxLength: 6 }),
 });
@@ -143,6 +157,7 @@ const state: fc.Arbitrary<LinkState> = fc.record({
 const SMALL: LinkState = {
   recipe: { ...LINK_BASE_V1, seed: 5, name: 'small', ra3: { ...LINK_BASE_V1.ra3, c: 0.1 } },
   curves: [{ name: 'rlvr/ra3/reward', x: [1, 2, 3, 4], y: [0.25, 0.5, null, 1] }],
+  environment: null,
   results: [],
 };
 
@@ -151,10 +166,11 @@ test('R23 any state makes a link of at most 8 KB that gives the recipe back exac
     fc.asyncProperty(state, async (drawn) => {
       const hash = await encodeLink(drawn);
       expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
-      expect(hash).toMatch(/^#v1\.[A-Za-z0-9_-]+$/);
+      expect(hash).toMatch(drawn.environment ? /^#v2\.[A-Za-z0-9_-]+$/ : /^#v1\.[A-Za-z0-9_-]+$/);
       const back = await decodeLink(hash);
       // Minus zero is the one number that JSON does not keep.
       expect(back.recipe).toEqual(JSON.parse(JSON.stringify(drawn.recipe)));
+      expect(back.environment).toEqual(drawn.environment);
       expect(back.curves.length).toBeLessThanOrEqual(drawn.curves.length);
       for (const [i, { name, x, y }] of back.curves.entries()) {
         expect(name).toBe(drawn.curves[i]!.name.slice(0, 120));

@@ -28,6 +28,7 @@ const code: Recognised = {
   model,
   dataset: { ...rows, mapping: { prompt: 'prompt', solution: 'canonical_solution' } },
   recipe: null,
+  run: null,
   problems: [],
 };
 const text: Recognised = { ...code, dataset: { ...rows, fields: ['id', 'text'], mapping: null } };

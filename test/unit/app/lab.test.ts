@@ -12,7 +12,7 @@ import type { KeptState, LabApi, Recognised } from '../../../src/worker/protocol
 
 const adapter = { vendor: 'v', architecture: 'a', description: 'd', software: false, features: [] };
 const notice: RunEvent = { type: 'notice', level: 'info', message: 'from the run' };
-const nothing: Recognised = { model: null, dataset: null, recipe: null, problems: [] };
+const nothing: Recognised = { model: null, dataset: null, recipe: null, run: null, problems: [] };
 
 /** A worker whose run lasts until the test ends it. */
 function scriptedWorker() {
@@ -36,6 +36,7 @@ function scriptedWorker() {
     forget: async (part) => void calls.push(`forget ${part}`),
     preview: async () => ({ rows: [], unusable: 0 }),
     inspect: async () => undefined,
+    estimate: () => Promise.reject(new Error('not here')),
     run: (_, onEvent, __, onKept = () => undefined) => {
       calls.push('run');
       emit = onEvent;

@@ -113,15 +113,21 @@ test('R13 a tokenizer larger than the embedding is listed and left out', async (
   expect(model!.tokenizer).toBeNull();
 });
 
-test('R16 a run bundle gives its recipe alone; bombs, path tricks and other zips give a problem', async () => {
+test('R16 a run bundle gives its recipe and its log alone; bombs, path tricks and other zips give a problem', async () => {
   const recipe = '{"version":1,"arms":[],"task":{}}';
   const bundle = await drop({
     'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': 'x', 'model/ra3/model.safetensors': embedding() }),
   });
   expect(bundle.recipeText).toBe(recipe);
+  expect(bundle.log).toEqual({ file: 'run.zip', text: 'x' });
   expect(bundle.recognised.problems).toEqual([]);
-  const bomb = await drop({ 'run.zip': writeBundle({ 'recipe.json': ' '.repeat(50_000_000) }) });
-  expect(bomb.recognised.problems[0]!.message).toContain('recipe.json has 50 MB; up to 256 kB');
+  const alone = await drop({ 'log.jsonl': '{"type":"start","runId":"x"}\n' });
+  expect(alone.log).toMatchObject({ file: 'log.jsonl' });
+  expect(alone.recognised.dataset).toBeNull();
+  const bombLog = await drop({ 'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': '\n'.repeat(2_000_000) }) });
+  expect(bombLog.recognised.problems[0]!.message).toMatch(/log\.jsonl unpacks to \d+ times its size/);
+  const bomb = await drop({ 'run.zip': writeBundle({ 'recipe.json': ' '.repeat(5_000_000) }) });
+  expect(bomb.recognised.problems[0]!.message).toContain('recipe.json has 5000 kB; up to 256 kB');
   const other = await drop({ 'x.zip': writeBundle({ 'sub/recipe.json': recipe }) });
   expect(other.recognised.problems[0]!.message).toContain('without a recipe.json');
   const trick = writeBundle({ 'aa/recipe.json': recipe });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ArmResult } from '../../../src/run/events.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
 import { crc32, deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
-import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
+import { decodeLink, encodeLink, type LinkEnvironment, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 
 const result: ArmResult = {
@@ -25,15 +25,24 @@ const recipe: Recipe = {
   task: { kind: 'text', field: 'content', maxTokens: 256, heldOut: 0.1, maxRows: 100 },
   ra3: { ...LINK_BASE_V1.ra3, c: 0.1, m: { ...LINK_BASE_V1.ra3.m, steps: 3 } },
 };
-const state: LinkState = { recipe, curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }], results: [result] };
+const state: LinkState = { recipe, environment: null, curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }], results: [result] };
+
+const environment: LinkEnvironment = {
+  adapter: { vendor: 'google', architecture: 'swiftshader', description: 'SwiftShader Device', software: true },
+  version: '0.1.0',
+  startedAt: '2026-01-31T23:59:59.000Z',
+  parameters: 21_000,
+  inputs: { model: '0123456789abcdef', data: '' },
+  digest: { count: 9, marks: [1, 0xffffffff, 3] },
+};
 
 /** A link with this content and a right checksum. */
-async function forge(content: string | Uint8Array<ArrayBuffer>, deflated?: Uint8Array): Promise<string> {
+async function forge(content: string | Uint8Array<ArrayBuffer>, deflated?: Uint8Array, version = 1): Promise<string> {
   const bytes = deflated ?? (await deflateRaw(typeof content === 'string' ? new TextEncoder().encode(content) : content));
   const payload = new Uint8Array(4 + bytes.length);
   new DataView(payload.buffer).setUint32(0, crc32(bytes), true);
   payload.set(bytes, 4);
-  return `#v1.${toBase64Url(payload)}`;
+  return `#v${version}.${toBase64Url(payload)}`;
 }
 
 async function refusal(hash: string): Promise<string> {
@@ -47,9 +56,24 @@ async function refusal(hash: string): Promise<string> {
 
 test('R23 recipe, curves and results come back; a default recipe makes a short link', async () => {
   expect(await decodeLink(await encodeLink(state))).toEqual(state);
-  const short = await encodeLink({ recipe: LINK_BASE_V1, curves: [], results: [] });
+  const short = await encodeLink({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [] });
   expect(short.length).toBeLessThan(60);
-  expect(await decodeLink(short.slice(1))).toEqual({ recipe: LINK_BASE_V1, curves: [], results: [] });
+  expect(await decodeLink(short.slice(1))).toEqual({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [] });
+});
+
+test('R23 where a run ran and its checksums come back by a link of version 2, of version 1 there is nothing to tell', async () => {
+  const hash = await encodeLink({ ...state, environment });
+  expect(hash).toMatch(/^#v2\./);
+  expect(await decodeLink(hash)).toEqual({ ...state, environment });
+  for (const part of [{ inputs: null }, { digest: null }, { digest: { count: 0, marks: [] } }]) {
+    const other = { ...state, environment: { ...environment, ...part } };
+    expect(await decodeLink(await encodeLink(other))).toEqual(other);
+  }
+  expect(await encodeLink(state)).toMatch(/^#v1\./);
+});
+
+test('R22 a link of version 2 means what it meant', async () => {
+  expect(await decodeLink(SECOND_LINK)).toEqual({ recipe: { ...LINK_BASE_V1, seed: 5 }, environment, curves: [], results: [] });
 });
 
 test('links of many noisy curves stay within 8 KB and keep the shape of each', async () => {
@@ -157,6 +181,21 @@ test('R20 only what the schema knows is accepted, and no prototype changes', asy
   for (const json of hostile) await refusal(await forge(json));
   await refusal(await forge(new Uint8Array([0x22, 0xff, 0x22])));
   await refusal(await forge('', new Uint8Array([7, 7, 7])));
+  const e = '{"a":["","",""],"software":true,"v":"","t":"","p":1,"i":null,"d":null}';
+  await decodeLink(await forge(`{"r":{},"c":[],"s":[],"e":${e}}`, undefined, 2));
+  for (const wrong of [
+    '{}',
+    'null',
+    e.replace('"p":1', '"p":-1'),
+    e.replace('"d":null', '"d":[0,"AAAAAA"]'),
+    e.replace('"d":null', '"d":[9,"AAA"]'),
+    e.replace('"d":null', '"d":[9,""]'),
+    e.replace('"i":null', '"i":["<b>",""]'),
+    e.replace('{', '{"extra":1,'),
+  ])
+    await refusal(await forge(`{"r":{},"c":[],"s":[],"e":${wrong}}`, undefined, 2));
+  await refusal(await forge(`{"r":{},"c":[],"s":[],"e":${e}}`));
+  await refusal(await forge('{"r":{},"c":[],"s":[]}', undefined, 2));
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
@@ -170,7 +209,7 @@ test('R21 markup stays text', async () => {
 });
 
 test('links of other versions and other hashes say what to do', async () => {
-  expect(await refusal('#v2.AAAA')).toContain('version 2; this page reads version 1. Reload');
+  expect(await refusal('#v3.AAAA')).toContain('version 3; this page reads versions 1 and 2. Reload');
   for (const hash of ['', '#', '#w1.AAAA', '#settings', 'v1', '#v1']) expect(await refusal(hash)).toContain('not a run link');
   for (const hash of ['#v1.', '#v1.A', '#v1.AAA', '#v1.AA==', '#v1.A A', '#v1.é'])
     expect(await refusal(hash)).toContain('cannot be opened');
@@ -196,7 +235,10 @@ test('a recipe that is all text still fits', async () => {
     },
   };
   const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
-  const hash = await encodeLink({ recipe: longest, curves, results: [result] });
+  const hash = await encodeLink({ recipe: longest, environment, curves, results: [result] });
   expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
   expect((await decodeLink(hash)).recipe).toEqual(longest);
 });
+
+const SECOND_LINK =
+  '#v2.UM3oECWNwQqCUBBFfyXuepR5z7Sc3QM_oLBVImI6mhAYarYI_z1erS6Hy-F8MEE-mFVbSLwRGkhREub_qD9rSIF-HPuHgjC_h26Z73WrEwi5p_xHu0zXoVF4e-yWdz0pZJleSlgh4NCEDMICgWWbBGyCyFxsJHEqcRoy8xWEJ8QaZiYMPsvGRvs4ORzT-ta02oHgAy2kSAnu7Jw7VVVVHTPnnEO5bV8';

@@ -1,0 +1,53 @@
+// Short names of what a run was given, by its content: so that another page can say whether it has the same model and the same data. No secret and no proof.
+// Promises: the same bytes, the same name, whatever the files are called. A model is known by every tensor's name, shape, dtype, first and last values;
+// a file by all of its bytes, read in pieces. Refuses what the reading of the files refuses.
+import type { WeightSource } from '../formats/architecture.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+
+const SAMPLED_VALUES = 64;
+const PIECE_BYTES = 1 << 22;
+const HEX_DIGITS = 16;
+
+export async function modelPrint({ tensors, read }: WeightSource): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for (const name of [...tensors.keys()].sort()) {
+    const { shape, dtype } = tensors.get(name)!;
+    parts.push(new TextEncoder().encode(JSON.stringify([name, shape, dtype])));
+    const elements = shape.reduce((product, size) => product * size, 1);
+    const count = Math.min(SAMPLED_VALUES, elements);
+    // masks and the like, which no model reads, have no values here
+    for (const first of count === 0 ? [] : [0, elements - count]) {
+      const values = await read(name, first, count).catch(() => null);
+      if (values) parts.push(values.bytes);
+    }
+  }
+  return hex(await sha256(joined(parts)));
+}
+
+export async function filePrint(source: ByteSource): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < source.size; at += PIECE_BYTES)
+    pieces.push(await sha256(await source.read(at, Math.min(PIECE_BYTES, source.size - at))));
+  return hex(await sha256(joined(pieces)));
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('')
+    .slice(0, HEX_DIGITS);
+}
