@@ -11,6 +11,7 @@ export interface Delivery extends SiteState {
 }
 
 const REFUSED_KEPT = 100;
+const SAME_REQUEST_MS = 50;
 
 export const delivery = createStore<Delivery>(() => ({
   policyBy: 'checking',
@@ -25,9 +26,15 @@ export const delivery = createStore<Delivery>(() => ({
 export function watchDelivery(): void {
   onSite((state) => delivery.setState(state));
   void underPagePolicy();
-  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition }) => {
+  let last = { key: '', at: 0 };
+  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition, timeStamp }) => {
     if (disposition !== 'enforce') return;
     const one = { directive: effectiveDirective, address: blockedURI };
+    // the header's policy and the page's own each tell of the same request
+    const key = `${one.directive} ${one.address}`;
+    const isSame = key === last.key && timeStamp - last.at < SAME_REQUEST_MS;
+    last = { key, at: timeStamp };
+    if (isSame) return;
     delivery.setState(({ refused }) => ({ refused: [...refused, one].slice(-REFUSED_KEPT) }));
   });
 }
