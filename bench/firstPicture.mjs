@@ -42,13 +42,13 @@ async function main() {
       const page = await context.newPage();
       page.setDefaultTimeout(LIMIT_MS);
       await page.addInitScript(watch);
+      const devtools = await context.newCDPSession(page);
+      await devtools.send('Performance.enable');
       await page.goto(server.url, { timeout: LIMIT_MS });
       const read = () => page.evaluate(() => /** @type {any} */ (window).seen);
       await page.waitForFunction(() => /** @type {any} */ (window).seen.pictureMs > 0);
       const first = await read();
       const paintMs = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null);
-      const devtools = await context.newCDPSession(page);
-      await devtools.send('Performance.enable');
       const { metrics } = await devtools.send('Performance.getMetrics');
       const cpuMs = Math.round(1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0));
       await page.evaluate(() => Object.assign(/** @type {any} */ (window).seen, { longest: 0, longTasks: 0 }));
