@@ -28,7 +28,7 @@ function Inspector() {
     <div className="inspector">
       <div className="inspector-controls">
         <label className="field">
-          <span>Weights</span>
+          <span>Tensors of</span>
           <select value={value} onChange={(e) => void inspector.inspect(choices[Number(e.target.value)]?.what ?? null)}>
             <option value={-1}>choose a model</option>
             {choices.map(({ label }, i) => (

@@ -10,7 +10,7 @@ import { ActionButton } from './ActionButton.tsx';
 import { Chart, closeOnEscape } from './Chart.tsx';
 import { useView } from './useView.ts';
 
-const X_NAMES: Record<XKind, string> = { step: 'Step', time: 'Time', tokens: 'Tokens' };
+const X_NAMES: Record<XKind, string> = { step: 'Steps', time: 'Time', tokens: 'Tokens' };
 
 /** The kinds of the charts that are chosen, in the page's order. */
 export function useChartKinds(): ChartKind[] {
