@@ -107,7 +107,7 @@ async function bytesOf(download: Download): Promise<Buffer> {
 export async function dropFiles(page: Page, files: Parameters<ReturnType<Page['getByLabel']>['setInputFiles']>[0]): Promise<void> {
   await page.getByLabel('Files', { exact: true }).setInputFiles(files);
   await page.locator('.recognised').waitFor();
-  await page.getByText('Reading…').waitFor({ state: 'hidden' });
+  await page.getByRole('region', { name: 'Model and dataset' }).getByText('Reading…').waitFor({ state: 'hidden' });
 }
 
 const SAMPLES = join(ROOT, '..', 'shared');
