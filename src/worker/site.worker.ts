@@ -1,7 +1,7 @@
 // The service worker: keeps the files of its own build, so that the page opens offline, and gives them the headers (isolation and policy) that a
 // plain host does not send. Promises that one page never sees two releases: it answers from its own build, checked by hashes, and waits until no
 // page of an older one is open, or the only one asks it to take over. Touches no request that leaves the site's folder, and keeps nothing but the build's files.
-import { cacheName, cachePrefix, fetchOwn, keep, pathIn, type SiteFiles, underPolicy } from './siteFiles.ts';
+import { cacheName, cachePrefix, fetchOwn, keep, keepOlder, pathIn, type SiteFiles, underPolicy } from './siteFiles.ts';
 
 const worker = self as unknown as ServiceWorkerGlobalScope & { site: SiteFiles };
 const { site } = worker;
@@ -19,6 +19,8 @@ worker.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
       const own = cacheName(scope, site.build);
+      // a page asks for the rest later, when older builds are gone
+      await keepOlder(site.rest, scope, await ownCache(), caches);
       for (const name of await caches.keys()) if (name.startsWith(cachePrefix(scope)) && name !== own) await caches.delete(name);
       await worker.clients.claim();
     })(),

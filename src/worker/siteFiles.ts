@@ -59,21 +59,34 @@ export async function fetchOwn(address: string, path: string, hashes: readonly s
   return underPolicy(path, response, bytes);
 }
 
-/** Puts files into the cache, those that are there already left out. Files whose name carries their hash are taken from older builds. */
+/** Puts files into the cache, those that are there already left out: from older builds where they can be, else from the host. */
 export async function keep(
   files: SiteFiles['core'],
   scope: string,
   cache: Cache,
   { caches, get }: { caches: CacheStorage; get: typeof fetch },
 ): Promise<void> {
-  const present = new Set((await cache.keys()).map((request) => request.url));
-  const missing = Object.entries(files).filter(([path]) => !present.has(new URL(path, scope).href));
   await Promise.all(
-    missing.map(async ([path, hashes]) => {
+    (await keepOlder(files, scope, cache, caches)).map(async (path) => {
       const address = new URL(path, scope).href;
-      const older = path.startsWith('assets/') ? await caches.match(address) : undefined;
-      // an older build may have had another policy: the bytes are its, the headers ours
-      await cache.put(address, older ? underPolicy(path, older) : await fetchOwn(address, path, hashes, get));
+      await cache.put(address, await fetchOwn(address, path, files[path]!, get));
     }),
   );
+}
+
+/** Puts files whose name carries their hash into the cache from older builds that have them. Returns the paths that are in neither. */
+export async function keepOlder(files: SiteFiles['core'], scope: string, cache: Cache, caches: CacheStorage): Promise<string[]> {
+  const present = new Set((await cache.keys()).map((request) => request.url));
+  const missing = await Promise.all(
+    Object.keys(files).map(async (path) => {
+      const address = new URL(path, scope).href;
+      if (present.has(address)) return [];
+      const older = path.startsWith('assets/') ? await caches.match(address) : undefined;
+      if (!older) return [path];
+      // an older build may have had another policy: the bytes are its, the headers ours
+      await cache.put(address, underPolicy(path, older));
+      return [];
+    }),
+  );
+  return missing.flat();
 }

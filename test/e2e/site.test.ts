@@ -79,6 +79,15 @@ function sandboxOrigin(): Promise<string> {
   return new Promise((resolve) => addEventListener('message', ({ source, origin }) => source === frame.contentWindow && resolve(origin)));
 }
 
+/** How many of Python's large files are kept. */
+async function pythonKept(): Promise<number> {
+  const files = await page.evaluate(async () => {
+    const [name] = await caches.keys();
+    return (await (await caches.open(name!)).keys()).map((request) => new URL(request.url).pathname);
+  });
+  return files.filter((path) => /python_stdlib|pyodide\.asm/.test(path)).length;
+}
+
 it('R55 a newer release is shown and waits for its reader; another tab holds it back', async () => {
   const build = (await page.locator('meta[name="build"]').getAttribute('content'))!;
   const index = readFileSync(join(PAGE_DIR, 'index.html'), 'utf8');
@@ -89,6 +98,7 @@ it('R55 a newer release is shown and waits for its reader; another tab holds it 
     'index.html': newIndex,
     'sw.js': readFileSync(join(PAGE_DIR, 'sw.js'), 'utf8').replace(build, '0123456789abcdef').replace(hash(index), hash(newIndex)),
   };
+  await expect.poll(pythonKept, { timeout: 60_000 }).toBe(3);
   const other = await context.newPage();
   await other.goto(url);
   await page.getByText('A new version is there.').waitFor();
@@ -112,9 +122,5 @@ it('opens without the network, Python too', async () => {
   await page.getByText(RECORDED).waitFor();
   await page.locator('.badge-ok').waitFor();
   expect(await page.evaluate(sandboxOrigin)).toBe('null');
-  const files = await page.evaluate(async () => {
-    const [name] = await caches.keys();
-    return (await (await caches.open(name!)).keys()).map((request) => new URL(request.url).pathname);
-  });
-  expect(files.filter((path) => /python_stdlib|pyodide\.asm/.test(path)).length).toBe(3);
+  expect(await pythonKept()).toBe(3);
 });
