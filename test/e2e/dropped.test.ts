@@ -149,7 +149,7 @@ describe.runIf(model)('a dropped model', () => {
     expect(now.some((x, i) => x !== old[i])).toBe(true);
 
     // and the page writes with the weights that it has just trained
-    await page.getByLabel('Weights', { exact: true }).selectOption('ra3');
+    await page.getByRole('combobox', { name: 'Weights' }).selectOption('ra3');
     expect((await write('def ', 8)).length).toBeGreaterThan(4);
   });
 });
