@@ -1,13 +1,14 @@
 // The verb `profile`: where the time of a training step or of a decoding step of a model goes, kernel by kernel. A table for people on stderr,
 // a JSON line per kernel and one of totals on stdout, a trace for ui.perfetto.dev in --out. The model on disk is left as it is.
 // Refuses batches and lengths that the model or the adapter does not take.
-import { chromeTrace, joinProfiles, measureCeiling, type Profile, profilePlan } from '../engine/profile.ts';
+import { chromeTrace, measureCeiling, type Profile, profilePlan } from '../engine/profile.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { BatchRows, makeTrainPlan } from '../model/batch.ts';
-import { ADAMW_DEFAULTS, Optimizer } from '../model/optimizer.ts';
+import { makeTrainPlan } from '../model/batch.ts';
+import { Optimizer } from '../model/optimizer.ts';
 import { SlotDecoder } from '../model/slotDecoder.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { loadFolder } from '../run/session.ts';
+import { profileTrainingStep } from '../run/stepProfile.ts';
 import { EXACT_TIMESTAMPS } from './adapter.ts';
 import { InputError, number, readOptions, text } from './arguments.ts';
 import { readModelFolder, writeFiles } from './files.ts';
@@ -52,23 +53,9 @@ export async function profile(argv: string[]): Promise<number> {
 
 /** Forward, backward and update of one batch of random tokens. */
 async function profileTraining(model: Transformer, { B, T, rounds, checkpoint }: Work): Promise<Profile> {
-  const V = model.architecture.vocabulary;
   const optimizer = await Optimizer.make(model);
   const plan = await makeTrainPlan(model, optimizer, { B, T, W: 0, pinned: false }, { checkpoint });
-  const rows = new BatchRows(B, T);
-  for (let b = 0; b < B; b++)
-    rows.setNextToken(
-      b,
-      Uint32Array.from({ length: T }, (_, t) => (7919 * (b * T + t) + 13) % V),
-    );
-  rows.normaliseWeights();
-  plan.write(rows);
-  // also puts the step's settings in place
-  optimizer.step(plan, { ...ADAMW_DEFAULTS, lr: 1e-6 });
-  return joinProfiles(`training step, B ${B}, T ${T}`, [
-    await profilePlan(plan.plan, { rounds }),
-    await profilePlan(optimizer.updatePlan, { rounds }),
-  ]);
+  return profileTrainingStep(model, plan, optimizer, `training step, B ${B}, T ${T}`, { B, T, rounds });
 }
 
 /** One new token for each of B rows whose caches hold T - 1. */

@@ -3,6 +3,7 @@
 // a file by all of its bytes, read in pieces. Refuses what the reading of the files refuses.
 import type { WeightSource } from '../formats/architecture.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
+import { concatenate } from '../formats/lines.ts';
 
 const SAMPLED_VALUES = 64;
 const PIECE_BYTES = 1 << 22;
@@ -31,18 +32,15 @@ export async function filePrint(source: ByteSource): Promise<string> {
   return hex(await sha256(joined(pieces)));
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+function joined(parts: Uint8Array[]): Uint8Array {
+  return concatenate(
+    parts,
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,10 +1,10 @@
 // One training step of a model under the profiler: times by kernel and dispatch, what the adapter does at best, GPU memory by use.
 // Promises: the model profiled is a copy of its own, freed at the end. Refuses what the adapter has no room for (GpuError).
 import { tune } from '../engine/tuner.ts';
-import { joinProfiles, measureCeiling, profilePlan } from '../engine/profile.ts';
+import { joinProfiles, measureCeiling, type Profile, profilePlan } from '../engine/profile.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { BatchRows, makeTrainPlan } from '../model/batch.ts';
+import { type BatchPlan, BatchRows, makeTrainPlan } from '../model/batch.ts';
 import { ADAMW_DEFAULTS, Optimizer } from '../model/optimizer.ts';
 import { Transformer } from '../model/transformer.ts';
 import type { StepProfile } from './events.ts';
@@ -25,21 +25,7 @@ export async function profileStep(gpu: GpuContext, folder: DroppedModel, shape: 
     await model.load(folder.weights);
     const optimizer = keep(await Optimizer.make(model));
     const plan = keep(await makeTrainPlan(model, optimizer, { B, T, W, pinned: W > 0 }));
-    const V = model.architecture.vocabulary;
-    const rows = new BatchRows(B, T);
-    for (let b = 0; b < B; b++)
-      rows.setNextToken(
-        b,
-        Uint32Array.from({ length: T }, (_, t) => (7919 * (b * T + t) + 13) % V),
-      );
-    rows.normaliseWeights();
-    plan.write(rows);
-    // also puts the step's settings in place
-    optimizer.step(plan, { ...ADAMW_DEFAULTS, lr: 1e-6 });
-    const profile = joinProfiles(`training step, ${B} rows of ${T} tokens`, [
-      await profilePlan(plan.plan, { rounds: ROUNDS }),
-      await profilePlan(optimizer.updatePlan, { rounds: ROUNDS }),
-    ]);
+    const profile = await profileTrainingStep(model, plan, optimizer, `training step, ${B} rows of ${T} tokens`, { B, T, rounds: ROUNDS });
     const memory = memoryByUse(gpu.buffers());
     const dispatches = profile.dispatches.map(({ kernel, phase, layer, timeUs }) => ({ kernel, phase, layer, timeUs }));
     const { method, resolutionUs, rounds, timeMs, kernels } = profile;
@@ -47,6 +33,28 @@ export async function profileStep(gpu: GpuContext, folder: DroppedModel, shape: 
   } finally {
     for (const thing of made.reverse()) thing.destroy();
   }
+}
+
+/** Forward, backward and update of one batch of B rows of T made-up tokens. */
+export async function profileTrainingStep(
+  model: Transformer,
+  plan: BatchPlan,
+  optimizer: Optimizer,
+  title: string,
+  { B, T, rounds }: { B: number; T: number; rounds: number },
+): Promise<Profile> {
+  const V = model.architecture.vocabulary;
+  const rows = new BatchRows(B, T);
+  for (let b = 0; b < B; b++)
+    rows.setNextToken(
+      b,
+      Uint32Array.from({ length: T }, (_, t) => (7919 * (b * T + t) + 13) % V),
+    );
+  rows.normaliseWeights();
+  plan.write(rows);
+  // also puts the step's settings in place
+  optimizer.step(plan, { ...ADAMW_DEFAULTS, lr: 1e-6 });
+  return joinProfiles(title, [await profilePlan(plan.plan, { rounds }), await profilePlan(optimizer.updatePlan, { rounds })]);
 }
 
 /** What a buffer is for, by its label. */
