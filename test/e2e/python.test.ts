@@ -171,11 +171,10 @@ describe.runIf(model && mbpp)('MBPP and a model, dropped onto the page', () => {
       ['ra3', 'before', ['1', '2']],
       ['ra3', 'after', ['1', '2']],
     ]);
-    await page.locator('.tests summary').filter({ hasText: '0 of 3 tests held' }).first().click();
-    await page
-      .getByText(/^assert /)
-      .first()
-      .waitFor();
+    await page.getByRole('img', { name: '0 of 3 tests held' }).first().waitFor();
+    const tests = page.getByRole('table', { name: 'Each test on each rollout' });
+    expect(await tests.getByRole('rowheader', { name: /^assert / }).count()).toBe(3);
+    expect((await tests.getByRole('cell').allInnerTexts()).join('')).toMatch(/^[✗·]{6}$/);
 
     const bundle = unzipSync(await downloadBy(page, 'Download bundle'));
     const rows = new TextDecoder().decode(bundle['samples/ra3-after.jsonl']).trim().split('\n');
