@@ -21,7 +21,7 @@ const COLLAPSE_STEPS = 10;
 /** Nats to the reference, per token. */
 const KL_LIMIT = 10;
 /** Steps in a row in which (nearly) no group had any spread. */
-const NO_SPREAD = 0.99;
+const MIXED = 0.01;
 const NO_SPREAD_STEPS = 10;
 /** Speed below this share of its mean so far, over so many reports in a row. */
 const THROTTLED_SHARE = 0.4;
@@ -35,11 +35,11 @@ export function alertsOf(log: RunLog, cut = WHOLE): RunAlert[] {
     stage: Stage,
     metric: string,
     kind: AlertKind,
-    find: (values: Float64Array) => { at: number; message: string } | null,
+    find: (values: Float64Array, curve: Curve) => { at: number; message: string } | null,
   ): void => {
     for (const curve of log.curvesOf(stage, metric)) {
       const { steps, values } = curve.before(cut);
-      const found = find(values);
+      const found = find(values, curve);
       if (found) alerts.push({ kind, where: whereOf(curve, steps[found.at]!), message: found.message });
     }
   };
@@ -56,8 +56,13 @@ export function alertsOf(log: RunLog, cut = WHOLE): RunAlert[] {
     const at = values.findIndex((kl) => kl > KL_LIMIT);
     return at < 0 ? null : { at, message: `The KL to the reference is ${values[at]!.toPrecision(3)} nats per token, above ${KL_LIMIT}.` };
   });
-  look('rlvr', 'reward/zero_spread', 'no-spread', (values) => {
-    const at = firstOfRun(values, NO_SPREAD_STEPS, (share) => share >= NO_SPREAD);
+  look('rlvr', 'group/frac_mixed', 'no-spread', (values, { ref }) => {
+    const solved = log
+      .curvesOf('rlvr', 'group/frac_all_good')
+      .find((curve) => curve.ref.arm === ref.arm)
+      ?.before(cut).values;
+    // where everything is right there is nothing left to learn
+    const at = firstOfRun(values, NO_SPREAD_STEPS, (mixed, i) => mixed <= MIXED && !(solved && solved[i]! >= 1 - MIXED));
     return at < 0
       ? null
       : {
@@ -148,10 +153,10 @@ function throttled(values: Float64Array): { at: number; message: string } | null
   return null;
 }
 
-function firstOfRun(values: Float64Array, length: number, holds: (value: number) => boolean): number {
+function firstOfRun(values: Float64Array, length: number, holds: (value: number, i: number) => boolean): number {
   let run = 0;
   for (let i = 0; i < values.length; i++) {
-    run = holds(values[i]!) ? run + 1 : 0;
+    run = holds(values[i]!, i) ? run + 1 : 0;
     if (run === length) return i - length + 1;
   }
   return -1;

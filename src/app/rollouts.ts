@@ -65,12 +65,17 @@ export interface TestRow {
   text: string;
   /** Per rollout; null: not run, or the rollout has no such test. */
   ok: (boolean | null)[];
+  /** What came instead, per rollout. */
+  why: (string | null)[];
 }
 
 /** Each test of the group's problem with its verdict on every rollout; empty where nothing is judged by tests. */
 export function testRows(group: ShownGroup): TestRow[] {
   const texts = [...new Set(group.rollouts.flatMap((r) => r.tests?.map((t) => t.text) ?? []))];
-  return texts.map((text) => ({ text, ok: group.rollouts.map((r) => r.tests?.find((t) => t.text === text)?.ok ?? null) }));
+  return texts.map((text) => {
+    const own = group.rollouts.map((r) => r.tests?.find((t) => t.text === text));
+    return { text, ok: own.map((test) => test?.ok ?? null), why: own.map((test) => test?.why ?? null) };
+  });
 }
 
 /** Whether rollouts are texts of several lines, to be read in columns, and not one line of tokens each. */

@@ -59,7 +59,9 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
           stream: (round) => run.stream('rlvr', round, arm, step),
         });
         run.tokens += tokens;
-        const own = free ? { ...verdictMetrics(judged), 'reward/line': null } : {};
+        const own = free ? verdictMetrics(judged) : {};
+        // tests are no lines
+        if (free) delete metrics['reward/line'];
         run.metrics(ref, step + 1, { ...metrics, ...own, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
         run.sayUnjudged();
         compareLogprobs(run, arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);

@@ -86,7 +86,7 @@ const rollout = v.object({
   reward: number,
   advantage: number,
   lineOk: list(v.boolean()),
-  tests: v.optional(list(v.object({ text, ok: v.nullable(v.boolean()) }))),
+  tests: v.optional(list(v.object({ text, ok: v.nullable(v.boolean()), why: v.optional(text) }))),
   end: v.optional(text),
 });
 

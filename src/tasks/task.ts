@@ -71,6 +71,8 @@ export interface TestVerdict {
   text: string;
   /** null: not run, because of what came before. */
   ok: boolean | null;
+  /** What came instead, of a test that did not hold: an exception, a value, how the program ended. */
+  why?: string;
 }
 
 /** Shape of the small model that a built-in task's base has, a Llama unless model_type says otherwise; keys as in a Hugging Face config.json. */

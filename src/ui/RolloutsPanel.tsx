@@ -262,6 +262,7 @@ function Rollout({ rollout, index, shading, at }: RolloutProps) {
   const { tokens, reward, advantage, tests, end } = rollout;
   const verdicts = tests?.map((test) => test.ok === true) ?? rollout.lineOk;
   const right = verdicts.filter(Boolean).length;
+  const why = tests?.find((test) => test.ok === false)?.why;
   return (
     <li className="rollout">
       <p className="verdict">
@@ -281,6 +282,11 @@ function Rollout({ rollout, index, shading, at }: RolloutProps) {
           <small>A</small> {signed(advantage)}
         </span>
         {end && end !== 'finished' ? <span className="ending">{ENDINGS[end] ?? end}</span> : null}
+        {why ? (
+          <code className="why" title={why}>
+            {why}
+          </code>
+        ) : null}
       </p>
       <p className="tokens">
         {tokens.map((token, i) => {
@@ -366,7 +372,7 @@ function TestTable({ group }: { group: ShownGroup }) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ text, ok }) => (
+          {rows.map(({ text, ok, why }) => (
             <tr key={text}>
               <th scope="row">
                 <code>{text}</code>
@@ -376,7 +382,7 @@ function TestTable({ group }: { group: ShownGroup }) {
                 <td key={i}>
                   <span
                     className={held ? 'right' : held === null ? 'not-run' : 'wrong'}
-                    title={held ? 'held' : held === null ? 'not run' : 'failed'}
+                    title={held ? 'held' : held === null ? 'not run' : (why[i] ?? 'failed')}
                   >
                     {held ? '✓' : held === null ? '·' : '✗'}
                   </span>

@@ -113,7 +113,7 @@ async function judgeCalls(
   const verdicts = tests.map((test, i) => testVerdict(test, outcome.calls[i]));
   const unanswered = outcome.calls.length;
   if (outcome.end !== 'finished' && unanswered < tests.length)
-    verdicts[unanswered] = { ok: false, text: cut(`${(tests[unanswered] as CallTest).text}: ${outcome.message || outcome.end}`) };
+    verdicts[unanswered] = failed((tests[unanswered] as CallTest).text, outcome.message || outcome.end);
   return verdictOf(verdicts, tests.some(isWeakTest), outcome.message);
 }
 
@@ -124,7 +124,8 @@ async function judgeInputs(sandbox: PythonSandbox, problem: PythonProblem, truth
     sources.map(({ source }, i) => {
       // a part that ended before an input was tried failed at it
       const ok = part.details[i] ?? (i === part.details.length && part.status !== 'pass' && part.details.at(-1) !== false ? false : null);
-      return { ok, text: cut(`${problem.entryPoint}(${source})${ok === false && part.message ? `: ${part.message}` : ''}`) };
+      const asked = `${problem.entryPoint}(${source})`;
+      return ok === false ? failed(asked, part.message) : { ok, text: cut(asked) };
     });
   return verdictOf([...verdicts(base, inputs.base), ...verdicts(plus, inputs.plus)], false, base.message || plus.message);
 }
@@ -151,13 +152,12 @@ async function judgeCases(
   const verdicts = cases.map(({ args, expected }, i): TestVerdict => {
     const asked = `${problem.entryPoint}(${args})`;
     const call = run.calls[i] ?? null;
-    if (call === null)
-      return { ok: run.program === 'finished' || i > 0 ? null : false, text: cut(`${asked}${run.message ? `: ${run.message}` : ''}`) };
-    if (call === 'timeout') return { ok: false, text: cut(`${asked}: timed out`) };
-    if (!call.ok) return { ok: false, text: cut(`${asked}: ${call.exception}`) };
+    if (call === null) return run.program === 'finished' || i > 0 ? { ok: null, text: cut(asked) } : failed(asked, run.message);
+    if (call === 'timeout') return failed(asked, 'timed out');
+    if (!call.ok) return failed(asked, call.exception);
     const value: PythonValue = call.value.t === 'tuple' ? { t: 'list', v: call.value.v } : call.value;
     const ok = expected.some((right) => equal(value, fromJson(right)));
-    return { ok, text: cut(ok ? asked : `${asked}: ${showValue(value)}`) };
+    return ok ? { ok, text: cut(asked) } : failed(asked, `got ${showValue(value)}`);
   });
   return verdictOf(verdicts, false, run.message);
 }
@@ -183,7 +183,7 @@ async function judgeOutput(
     const ok = ended && sameOutput(outcome.stdout, output);
     if (!ended) message = outcome.message || outcome.end;
     const printed = ended ? `printed ${JSON.stringify(cut(outcome.stdout, 80))}` : message;
-    verdicts.push({ ok, text: cut(ok ? asked : `${asked}: ${printed}`) });
+    verdicts.push(ok ? { ok, text: cut(asked) } : failed(asked, printed));
   }
   return verdictOf(verdicts, false, message);
 }
@@ -205,10 +205,12 @@ const isWeakTest = ({ expectation }: CallTest): boolean => expectation.kind === 
 
 function testVerdict({ text, expectation }: CallTest, call: CallOutcome | undefined): TestVerdict {
   if (!call) return { ok: null, text: cut(text) };
-  if (!call.ok) return { ok: false, text: cut(`${text}: ${call.exception}`) };
-  const ok = holds(expectation, call.value);
-  return { ok, text: cut(ok || expectation.kind === 'weak' ? text : `${text}: got ${showValue(call.value)}`) };
+  if (!call.ok) return failed(text, call.exception);
+  if (holds(expectation, call.value)) return { ok: true, text: cut(text) };
+  return failed(text, expectation.kind === 'weak' ? '' : `got ${showValue(call.value)}`);
 }
+
+const failed = (text: string, why: string): TestVerdict => ({ ok: false, text: cut(text), ...(why ? { why: cut(why) } : {}) });
 
 /** Whether a call's value is what the test asks for. */
 export function holds(expectation: Expectation, value: PythonValue): boolean {

@@ -51,9 +51,22 @@ describe('alerts', () => {
   });
 
   it('R48 name equal rewards and a KL of 50', () => {
-    expect(kindsOf(logOf('rlvr', 'reward/zero_spread', [...times(20, () => 0.5), ...times(12, () => 1)]))).toEqual([
+    expect(kindsOf(logOf('rlvr', 'group/frac_mixed', [...times(20, () => 0.5), ...times(12, () => 0)]))).toEqual([
       'no-spread: RLVR RA3, step 21',
     ]);
+    const solved = logOf(
+      'rlvr',
+      'group/frac_mixed',
+      times(12, () => 0),
+    );
+    solved.append(
+      logOf(
+        'rlvr',
+        'group/frac_all_good',
+        times(12, () => 1),
+      ).events,
+    );
+    expect(kindsOf(solved)).toEqual([]);
     expect(kindsOf(logOf('rlvr', 'kl/ref_k3', [0.1, 0.2, 50]))).toEqual(['kl: RLVR RA3, step 3']);
   });
 

@@ -63,14 +63,14 @@ it('tests stand once each, with their verdict on every rollout', () => {
       0,
       [],
       [
-        { text: 'f(1)', ok: false },
+        { text: 'f(1)', ok: false, why: 'got 2' },
         { text: 'f(2)', ok: null },
       ],
     ),
   ];
   expect(testRows({ prompt: '', rollouts: tested })).toEqual([
-    { text: 'f(1)', ok: [true, false] },
-    { text: 'f(2)', ok: [null, null] },
+    { text: 'f(1)', ok: [true, false], why: [null, 'got 2'] },
+    { text: 'f(2)', ok: [null, null], why: [null, null] },
   ]);
   expect(testRows(GROUP)).toEqual([]);
 });
