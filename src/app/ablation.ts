@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { AblationResult } from '../run/events.ts';
 import type { Lab, LabState } from './lab.ts';
 import type { Arm, RunLog } from './runLog.ts';
+import type { RunEntry } from './runs.ts';
 
 export type { AblationResult };
 
@@ -52,11 +53,16 @@ export function sameOff(a: readonly string[] | null, b: readonly string[] | null
 }
 
 /** Why latents of an arm cannot be switched off now; empty when they can. */
-export function whyNoAblation(state: Pick<LabState, 'shown' | 'shownId' | 'workerRunId' | 'activity'>, log: RunLog): string {
-  const { shown, shownId, workerRunId, activity } = state;
+export function whyNoAblation(
+  state: Pick<LabState, 'shown' | 'shownId' | 'workerRunId' | 'activity'> & { runs: readonly Pick<RunEntry, 'id' | 'bundled'>[] },
+  log: RunLog,
+): string {
+  const { shown, shownId, workerRunId, activity, runs } = state;
   if (shown === 'link') return 'A link carries no models. Run it here, and its latents can be switched off.';
   if (shown === 'demo') return 'The recorded run carries no models. Press Run: when it has ended, its latents can be switched off.';
   if (shown === 'nothing') return 'Run something first.';
+  if (shownId !== workerRunId && runs.find((run) => run.id === shownId)?.bundled)
+    return 'The models of this run are in its bundle. Load them, and its latents can be switched off.';
   if (shownId !== workerRunId) return 'The models of this run are no longer held. Run it again, and its latents can be switched off.';
   if (activity !== 'idle') return 'When the run has ended, latents can be switched off in its trained arms.';
   const task = log.start?.recipe.task.kind;

@@ -29,10 +29,10 @@ export interface Actions {
 
 export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions {
   const busy = (s: LabState) => s.activity !== 'idle';
-  const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId;
+  const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId && !hasBundle(s);
   const hasBundle = (s: LabState) => {
     const shown = s.runs.find((run) => run.id === s.shownId);
-    return shown?.origin === 'run' && shown.stored && (shown.status === 'finished' || shown.status === 'stopped');
+    return shown?.bundled === true;
   };
   return {
     run: {
@@ -92,8 +92,9 @@ export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions
       about: 'Save the whole run as one zip',
       enabled: (s) => (hasRun(s) ? s.activity === 'idle' || s.activity === 'paused' : hasBundle(s)),
       why: (s) => {
+        if (hasBundle(s)) return '';
         if (s.shown !== 'run') return 'Run something first';
-        if (!hasRun(s)) return hasBundle(s) ? '' : 'No bundle of this run is kept; its log can be saved under “What ran?”';
+        if (!hasRun(s)) return 'No bundle of this run is kept; its log can be saved under “What ran?”';
         return s.activity === 'running' ? 'Pause the run or let it end first' : '';
       },
       perform: () => void lab.downloadBundle(),

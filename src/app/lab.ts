@@ -52,6 +52,8 @@ export interface LabState {
   compared: string[];
   /** The run that the worker has: the one that goes on, or the last that did. Its models can be saved and tried. */
   workerRunId: string | null;
+  /** Models of the shown run are being read. */
+  loadingModels: boolean;
   /** Recipes that run one after another, first to come first. */
   queue: Recipe[];
   shown: Shown;
@@ -111,6 +113,8 @@ export interface Lab {
   share(): Promise<void>;
   downloadBundle(): Promise<void>;
   downloadLog(): void;
+  /** Holds the shown run's trained arms, from its bundle, in place of the last run's. */
+  loadModels(): Promise<void>;
   downloadModel(arm: Arm): Promise<void>;
   drop(files: { path: string; file: File }[]): Promise<void>;
   /** Takes a recognised part back. */
@@ -141,6 +145,7 @@ export function createLab(connect: () => LabConnection): Lab {
     shownId: null,
     compared: [],
     workerRunId: null,
+    loadingModels: false,
     queue: [],
     shown: 'nothing',
     kept: null,
@@ -160,6 +165,8 @@ export function createLab(connect: () => LabConnection): Lab {
   const { getState: get, setState: set } = store;
 
   const logs = new Map<string, RunLog>();
+  /** Dropped bundles that hold models, by the run that they opened as. */
+  const bundles = new Map<string, File>();
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
@@ -205,7 +212,7 @@ export function createLab(connect: () => LabConnection): Lab {
     const startedAt = made.start?.startedAt ?? now.toISOString();
     const status: RunStatus = origin === 'run' ? 'running' : statusOf(made, origin);
     const scores = scoresOf(made.resultsBefore(WHOLE));
-    const where = { stored: false, elsewhere: false, resumable: false };
+    const where = { stored: false, elsewhere: false, resumable: false, bundled: false };
     const entry = { id, name: recipe.name, origin, status, startedAt, recipe, scores, ...where };
     set((s) => ({ runs: withRun(s.runs, entry) }));
     show(entry, made);
@@ -243,7 +250,8 @@ export function createLab(connect: () => LabConnection): Lab {
       for (const run of runs.map(listed)) {
         if (activity !== 'idle' && run.id === workerRunId) continue;
         const known = entryOf(run.id);
-        set((s) => ({ runs: withRun(s.runs, known ? { ...known, ...run, name: known.name } : run) }));
+        const bundled = run.bundled || bundles.has(run.id);
+        set((s) => ({ runs: withRun(s.runs, known ? { ...known, ...run, name: known.name, bundled } : run) }));
       }
     } catch (error) {
       tell('warning', said(error));
@@ -374,6 +382,7 @@ export function createLab(connect: () => LabConnection): Lab {
       change(id, { status: failed && status === 'interrupted' && !entryOf(id)?.resumable ? 'failed' : status, resumable: false });
       set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
       if (entryOf(id)?.stored) await keep(id);
+      if (entryOf(id)?.stored && status !== 'interrupted') change(id, { bundled: true });
       // the lock of a worker that has ended is free a moment later
       if (status === 'interrupted') setTimeout(() => void listKept(), 1000);
     }
@@ -441,6 +450,7 @@ export function createLab(connect: () => LabConnection): Lab {
         return;
       }
       logs.delete(id);
+      bundles.delete(id);
       const left = get().runs.filter((run) => run.id !== id);
       set((s) => ({ runs: left, compared: s.compared.filter((other) => other !== id), said: `Run ${entry?.name ?? id} deleted` }));
       if (workerRunId === id) set({ workerRunId: null });
@@ -513,14 +523,30 @@ export function createLab(connect: () => LabConnection): Lab {
     downloadBundle: async () => {
       try {
         const { shownId, workerRunId } = get();
-        const id = shownId !== null && shownId !== workerRunId ? shownId : undefined;
-        saveFile(`${fileStem(log)}.zip`, await api().exportBundle(id), 'application/zip');
+        const dropped = shownId === null ? undefined : bundles.get(shownId);
+        const id = shownId !== null && (shownId !== workerRunId || entryOf(shownId)?.bundled) ? shownId : undefined;
+        const bytes = dropped ? new Uint8Array(await dropped.arrayBuffer()) : await api().exportBundle(id);
+        saveFile(`${fileStem(log)}.zip`, bytes, 'application/zip');
         set({ said: 'Bundle saved' });
       } catch (error) {
         tell('error', said(error));
       }
     },
     downloadLog: () => saveFile(`${fileStem(log)}.jsonl`, toJsonLines(log.events), 'application/jsonl'),
+    loadModels: async () => {
+      const { shownId: id } = get();
+      if (id === null || !canLoadModels(get())) return;
+      set({ loadingModels: true, said: 'Reading the bundle' });
+      try {
+        const bundle = bundles.get(id);
+        await api().openModels(bundle ? { bundle } : { kept: id });
+        set({ workerRunId: id, said: 'The models of this run are loaded' });
+      } catch (error) {
+        tell('error', said(error));
+      } finally {
+        set({ loadingModels: false });
+      }
+    },
     downloadModel: async (arm) => {
       try {
         saveFile(`${fileStem(log)}-${arm}.zip`, writeBundle(await api().exportModel(arm)), 'application/zip');
@@ -535,7 +561,15 @@ export function createLab(connect: () => LabConnection): Lab {
       set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
       try {
         const found = await api().drop(files);
-        if (found.run) add('bundle', found.run.recipe, found.run.events);
+        if (found.run) {
+          const { recipe, events, bundle } = found.run;
+          const file = files.find(({ path }) => path === bundle)?.file;
+          const id = add('bundle', recipe, events);
+          if (file) {
+            bundles.set(id, file);
+            change(id, { bundled: true });
+          }
+        }
         const recognised = joined(get().recognised, { ...found, run: null });
         given.push((a) => a.drop(files));
         // a mapping that was corrected stays while its dataset does
@@ -629,6 +663,18 @@ export function isLive({ activity, shownId, workerRunId }: Pick<LabState, 'activ
 /** Whether the shown run's models are in the worker, and nothing runs. */
 export function hasModels({ activity, shownId, workerRunId }: Pick<LabState, 'activity' | 'shownId' | 'workerRunId'>): boolean {
   return activity === 'idle' && shownId !== null && shownId === workerRunId;
+}
+
+/** Whether the shown run's models can be read from its bundle, and are not held yet. */
+export function canLoadModels({
+  activity,
+  shownId,
+  workerRunId,
+  loadingModels,
+  runs,
+}: Pick<LabState, 'activity' | 'shownId' | 'workerRunId' | 'loadingModels' | 'runs'>): boolean {
+  const shown = runs.find((run) => run.id === shownId);
+  return activity === 'idle' && !loadingModels && shownId !== workerRunId && shown?.bundled === true;
 }
 
 function said(error: unknown): string {

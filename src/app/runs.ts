@@ -12,6 +12,8 @@ export interface RunEntry extends StoredRun {
   elsewhere: boolean;
   /** There is a checkpoint to go on from. */
   resumable: boolean;
+  /** Its trained arms are in a bundle that is at hand: dropped here, or kept on disk. */
+  bundled: boolean;
 }
 
 /** A name for a run that sorts by time and is fit for a file: 20260131-235959-a1b2c3. */
@@ -71,7 +73,8 @@ export function storedOf({ id, name, origin, status, startedAt, recipe, tone, sc
 }
 
 /** A kept run as it is listed after a reload: one that was going on, and that no other tab has, was broken off. */
-export function listed({ run, elsewhere, resumable }: KeptRuns['runs'][number]): Omit<RunEntry, 'tone'> & { tone: number } {
+export function listed({ run, elsewhere, resumable, bundled }: KeptRuns['runs'][number]): Omit<RunEntry, 'tone'> & { tone: number } {
   const goesOn = run.status === 'running' || run.status === 'paused';
-  return { ...run, status: goesOn && !elsewhere ? 'interrupted' : run.status, stored: true, elsewhere, resumable: resumable && !elsewhere };
+  const status = goesOn && !elsewhere ? 'interrupted' : run.status;
+  return { ...run, status, stored: true, elsewhere, resumable: resumable && !elsewhere, bundled };
 }

@@ -41,8 +41,8 @@ export interface Recognition {
   dataset: DroppedDataset | null;
   /** Valid JSON of at most MAX_RECIPE_BYTES, for parseRecipe(JSON.parse(...)). */
   recipeText: string | null;
-  /** log.jsonl of a run bundle, or a log alone: text that nobody has checked. */
-  log: { file: string; text: string } | null;
+  /** log.jsonl of a run bundle, or a log alone: text that nobody has checked; and whether models lie beside it. */
+  log: { file: string; text: string; hasModels: boolean } | null;
 }
 
 const MAX_SMALL_FILE = 64_000_000;
@@ -142,12 +142,12 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
     take(parts, `a ${name}`, path);
     parts.tokenizerFiles.set(name, await readAll(source, MAX_SMALL_FILE));
   } else if (magic === 'zip') {
-    const { recipeText, logText } = await readZipRun(source);
+    const { recipeText, logText, hasModels } = await readZipRun({ ...source, name: path });
     takeRecipe(parts, path, recipeText);
-    parts.log = logText === null ? null : { file: path, text: logText };
+    parts.log = logText === null ? null : { file: path, text: logText, hasModels };
   } else if (await isRunLog(source)) {
     take(parts, 'the log of a run', path);
-    parts.log = { file: path, text: await readText(source, path) };
+    parts.log = { file: path, text: await readText(source, path), hasModels: false };
   } else if (await isRecipe(name, path, source)) {
     takeRecipe(parts, path, await readText(source, path));
   } else {

@@ -1,5 +1,6 @@
 // What the page's worker and the command line share: a model and a dataset that were given, one run at a time, and what comes out of it: the
-// log, the arms as Hugging Face folders, the bundle. Refuses a second run while one goes on.
+// log, the arms as Hugging Face folders, the bundle. An earlier run's bundle can be taken in place of the last run: its arms are then measured, compared and
+// written out alike. Refuses a second run while one goes on, and of an earlier run what its bundle does not hold, saying what to give.
 import type { WeightSource } from '../formats/architecture.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import { parseConfig } from '../formats/config.ts';
@@ -7,7 +8,7 @@ import { fromBytes } from '../formats/byteSource.ts';
 import { heldWeights } from '../formats/heldWeights.ts';
 import { modelFolder } from '../formats/hfFolder.ts';
 import { collect, type OutputFile } from '../formats/outputFile.ts';
-import { type NamedTensor, readSafetensors } from '../formats/safetensors.ts';
+import { readSafetensors, toFloat32 } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import type { PythonSandbox } from '../verify/python.ts';
@@ -62,6 +63,15 @@ export interface Keeping {
   from?: { checkpoint: Checkpoint; events: readonly RunEvent[] };
 }
 
+/** An earlier run, from its bundle. */
+export interface OpenedRun {
+  recipe: Recipe;
+  events: readonly RunEvent[];
+  arms: ReadonlyMap<Arm, DroppedModel>;
+}
+
+type ReadEmbedded = (task: BuiltinKind) => Promise<EmbeddedFiles>;
+
 const isBuiltin = (kind: TaskKind): kind is BuiltinKind => BUILTIN_KINDS.some((k) => k === kind);
 
 export class Session {
@@ -72,8 +82,11 @@ export class Session {
   private dataset: Dataset | null = null;
   private events: RunEvent[] = [];
   private recipe: Recipe | null = null;
-  private arms = new Map<Arm, NamedTensor[]>();
+  /** Trained arms as folders. */
+  private arms = new Map<Arm, DroppedModel>();
   private from: DroppedModel | null = null;
+  /** Set while an earlier run is held in place of one that ran here: what reads an embedded base. */
+  private opened: ReadEmbedded | null = null;
   private traces = '';
   private samples: RunOutcome['samples'] = new Map();
   private corpus: Corpus | null = null;
@@ -105,13 +118,23 @@ export class Session {
     return this.model;
   }
 
+  /** Takes an earlier run in place of the last one; nothing is computed and no weights are read. Throws RecipeError while a run goes on. */
+  async open({ recipe, events, arms }: OpenedRun, embedded: ReadEmbedded): Promise<void> {
+    if (this.control.current) throw new RecipeError('A run is going on. Let it end, or stop it, before another run’s models are loaded.');
+    await this.measuring;
+    this.releaseAblation();
+    this.events = [...events];
+    this.recipe = recipe;
+    this.arms = new Map(arms);
+    this.samples = new Map();
+    this.traces = '';
+    this.corpus = null;
+    this.from = null;
+    this.opened = embedded;
+  }
+
   /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
-  async run(
-    recipe: Recipe,
-    embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>,
-    emit: (event: RunEvent) => void,
-    keeping?: Keeping,
-  ): Promise<RunSummary> {
+  async run(recipe: Recipe, embedded: ReadEmbedded, emit: (event: RunEvent) => void, keeping?: Keeping): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
     this.checkFits(recipe);
     const control = new RunControl();
@@ -133,6 +156,7 @@ export class Session {
       this.recipe = recipe;
       this.corpus = corpus;
       this.from = folder;
+      this.opened = null;
       const { summary, arms, infused, samples, gpu } = await runRecipe({
         gpu: this.gpu,
         reopen: this.reopen,
@@ -150,7 +174,7 @@ export class Session {
         },
       });
       this.device = gpu;
-      this.arms = arms;
+      this.arms = new Map([...arms].map(([arm, tensors]) => [arm, { ...folder, name: arm, weights: heldWeights(tensors) }]));
       this.samples = samples;
       this.traces = infused
         .slice(0, 2000)
@@ -173,7 +197,7 @@ export class Session {
   }
 
   /** What the recipe will take here. Throws as run does. */
-  async estimate(recipe: Recipe, embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>): Promise<RunEstimate> {
+  async estimate(recipe: Recipe, embedded: ReadEmbedded): Promise<RunEstimate> {
     this.checkFits(recipe);
     const folder = await this.folderOf(recipe, embedded);
     const problems = await problemsFor(recipe, this.dataset);
@@ -204,10 +228,7 @@ export class Session {
     return { tokenizer, dataset: this.dataset, endIds: config.eosIds, problems, judge: judged ? await judgeIn(this.sandbox()) : null };
   }
 
-  private async folderOf(
-    { model, task: { kind } }: Recipe,
-    embedded: (task: BuiltinKind) => Promise<EmbeddedFiles>,
-  ): Promise<DroppedModel> {
+  private async folderOf({ model, task: { kind } }: Recipe, embedded: ReadEmbedded): Promise<DroppedModel> {
     if (model === 'dropped' || !isBuiltin(kind)) return this.model as DroppedModel;
     return model === 'fresh' ? freshFolder(builtinTask(kind)) : embeddedModel(await embedded(kind));
   }
@@ -230,12 +251,12 @@ export class Session {
    * RecipeError before the first run and while one goes on that does not hold.
    */
   profileStep(): Promise<StepProfile> {
-    const measured = this.measuring.then(() => {
-      const { recipe, corpus, from, control } = this;
+    const measured = this.measuring.then(async () => {
+      const { recipe, control } = this;
       if (control.current && !control.current.holds)
         throw new RecipeError('A run is going on. Pause it, or let it end, to profile a step.');
-      if (!recipe || !corpus || !from)
-        throw new RecipeError('Nothing has run yet. A profile has the shape of a run’s steps: press Run first.');
+      if (!recipe) throw new RecipeError('Nothing has run yet. A profile has the shape of a run’s steps: press Run first.');
+      const [corpus, from] = [await this.corpusOf(recipe), await this.startedFrom(recipe)];
       return profileStep(this.gpu, from, { B: recipe.ntp.batch, T: corpus.maxTokens, W: corpus.window });
     });
     this.measuring = measured.catch(() => undefined);
@@ -243,11 +264,12 @@ export class Session {
   }
 
   private async ablationOf(arm: Arm): Promise<Ablation> {
-    const { gpu, recipe, corpus } = this;
+    const { gpu, recipe } = this;
     const held = this.ablation;
     if (held?.arm === arm && held.gpu === gpu) return held.ablation;
     const folder = this.trained(arm);
-    if (!recipe || !corpus) throw new RecipeError('Nothing has run yet, so there is no arm to measure.');
+    if (!recipe) throw new RecipeError('Nothing has run yet, so there is no arm to measure.');
+    const corpus = await this.corpusOf(recipe);
     this.releaseAblation();
     const model = await loadFolder(gpu, folder);
     try {
@@ -268,31 +290,73 @@ export class Session {
 
   /** A trained arm's files as a Hugging Face folder. */
   exportModel(arm: Arm): OutputFile[] {
-    const { tensors, from } = this.trainedTensors(arm);
-    return modelFolder({
-      config: from.config,
-      tensors: tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data })),
-      tokenizerFiles: from.tokenizerFiles,
-    });
+    const { config, weights, tokenizerFiles } = this.trained(arm);
+    const tensors = [...weights.tensors].map(([name, { shape }]) => ({
+      name,
+      shape,
+      read: async () => {
+        const elements = shape.reduce((product, size) => product * size, 1);
+        const { bytes, dtype } = await weights.read(name, 0, elements);
+        return toFloat32(bytes, dtype);
+      },
+    }));
+    return modelFolder({ config, tensors, tokenizerFiles });
   }
 
   /** A trained arm as a folder that can be loaded again. */
   trained(arm: Arm): DroppedModel {
-    const { tensors, from } = this.trainedTensors(arm);
-    return { ...from, name: arm, weights: heldWeights(tensors) };
+    const folder = this.arms.get(arm);
+    if (!folder) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
+    return folder;
   }
 
   /** A trained arm's weights and those that it was trained from: the model that was given, or the base that the run trained itself. */
-  comparison(arm: Arm): [now: WeightSource, before: WeightSource] {
-    const { tensors, from } = this.trainedTensors(arm);
-    const base = from.weights.tensors.size > 0 ? from.weights : heldWeights(this.arms.get('base') ?? []);
-    return [heldWeights(tensors), base];
+  async comparison(arm: Arm): Promise<[now: WeightSource, before: WeightSource]> {
+    const { weights } = this.trained(arm);
+    const recipe = this.recipe as Recipe;
+    // a base that the run drew and trained, and one that it left as it was, is among its arms
+    if (recipe.model === 'fresh' || (this.opened && recipe.rlvr.steps === 0)) {
+      const base = this.arms.get('base');
+      if (base) return [weights, base.weights];
+    }
+    return [weights, (await this.startedFrom(recipe)).weights];
   }
 
-  private trainedTensors(arm: Arm): { tensors: NamedTensor[]; from: DroppedModel } {
-    const tensors = this.arms.get(arm);
-    if (!tensors || !this.from) throw new RecipeError(`There is no trained ${arm} model yet. Run a recipe with that arm to its end.`);
-    return { tensors, from: this.from };
+  /** The model that the held run started from; of an earlier run only where it is known to be the same. */
+  private async startedFrom(recipe: Recipe): Promise<DroppedModel> {
+    if (this.from) return this.from;
+    if (!this.opened) throw new RecipeError('Nothing has run yet, so there is no model that it started from. Press Run first.');
+    if (recipe.model === 'dropped' && !this.model)
+      throw new RecipeError('A bundle does not hold the model that its run started from. Drop that model too, then choose again.');
+    const folder = await this.folderOf(recipe, this.opened);
+    const print = this.inputsOfHeld()?.model;
+    if (recipe.model !== 'fresh' && print && print !== (await modelPrint(folder.weights)))
+      throw new RecipeError(
+        recipe.model === 'embedded'
+          ? `The run started from the embedded model of another release (fingerprint ${print}), which is not here. Open the bundle on the page that made it.`
+          : `The run started from another model than the dropped one (fingerprint ${print}). Drop the model that it started from, then choose again.`,
+      );
+    return (this.from = folder);
+  }
+
+  /** What the held run was trained and judged on; of an earlier run only where the data are known to be the same. */
+  private async corpusOf(recipe: Recipe): Promise<Corpus> {
+    if (this.corpus) return this.corpus;
+    const folder = this.arms.values().next().value;
+    if (!this.opened || !folder) throw new RecipeError('Nothing has run yet, so there is nothing to measure on. Press Run first.');
+    if ('maxTokens' in recipe.task) {
+      if (!this.dataset)
+        throw new RecipeError('A bundle does not hold the data that its run was judged on. Drop that dataset too, then try again.');
+      const print = this.inputsOfHeld()?.data;
+      if (print && this.dataset.file && print !== (await filePrint(this.dataset.file)))
+        throw new RecipeError(`The run had other data than the dropped dataset (fingerprint ${print}). Drop its dataset, then try again.`);
+    }
+    return (this.corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder)));
+  }
+
+  private inputsOfHeld(): RunInputPrints | undefined {
+    const [start] = this.events;
+    return start?.type === 'start' ? start.inputs : undefined;
   }
 
   /** recipe.json and log.jsonl alone; of the log what `keep` lets through. */

@@ -1,4 +1,4 @@
-// Bytes for links: raw deflate (capped while inflating), CRC-32, base64url. Pure apart from the platform's compression streams.
+// Bytes for links: raw deflate (capped while inflating), base64url. Pure apart from the platform's compression streams.
 // Refuses, by its return value, data that does not inflate, inflates to more than asked, or is not canonical base64url.
 
 export async function deflateRaw(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
@@ -25,16 +25,6 @@ export async function inflateRaw(bytes: Uint8Array<ArrayBuffer>, limitBytes: num
   } catch {
     return 'damaged';
   }
-}
-
-/** CRC-32 (IEEE 802.3), as in zip and PNG; `before` is that of the bytes before these. */
-export function crc32(bytes: Uint8Array, before = 0): number {
-  let crc = ~before;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }
 
 export function toBase64Url(bytes: Uint8Array): string {

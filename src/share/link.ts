@@ -5,7 +5,8 @@
 import * as v from 'valibot';
 import type { AdapterReport, ArmResult, RunInputPrints } from '../run/events.ts';
 import { ARMS, parseRecipe, RANGES, type Recipe, RecipeError } from '../run/recipe.ts';
-import { crc32, deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
+import { crc32 } from '../formats/crc32.ts';
+import { deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
 import { LINK_BASE_V1 } from './linkBase.ts';
 import { LinkError } from './linkError.ts';
 import type { LogDigest } from './logDigest.ts';

@@ -2,7 +2,7 @@
 // compared bit for bit and the place of their first difference be found, though only one log is at hand. Times and speeds are left out: they differ always.
 // Promises: equal numbers, equal digest; another number, order or length, another digest but for one case in 2^32. Refuses nothing.
 import type { RunEvent, StageRef } from '../run/events.ts';
-import { crc32 } from './compressed.ts';
+import { crc32 } from '../formats/crc32.ts';
 
 export interface LogDigest {
   /** How many metrics and results there were. */

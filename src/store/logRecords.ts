@@ -1,5 +1,6 @@
 // A log that only grows, as records: a head line with length and CRC-32, then lines of JSON. A record that was torn or damaged is left out and
 // counted; what stands behind it is still read. Refuses nothing: whatever the bytes are, what is whole in them is given.
+import { crc32 } from '../formats/crc32.ts';
 import type { RunEvent } from '../run/events.ts';
 
 const HEAD = /^#([0-9a-f]{8}) ([0-9a-f]{8})\n/;
@@ -63,16 +64,3 @@ function nextHead(bytes: Uint8Array, from: number): number {
 }
 
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
-
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-/** CRC-32 as in zip and PNG. */
-export function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) c = TABLE[(c ^ bytes[i]!) & 0xff]! ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
-}

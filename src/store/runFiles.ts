@@ -115,14 +115,14 @@ export async function openCheckpoint(files: Files, id: string): Promise<KeptRun 
   };
 }
 
-/** Whether there may be a checkpoint, without reading it. */
-export async function resumableRuns(files: Files): Promise<Set<string>> {
-  const ids = new Set<string>();
+/** Runs of which there may be a checkpoint, and those that left a bundle, without reading either. */
+export async function leftByRuns(files: Files): Promise<{ resumable: Set<string>; bundled: Set<string> }> {
+  const left = { resumable: new Set<string>(), bundled: new Set<string>() };
   for (const { path } of await files.list(RUNS)) {
-    const found = /^runs\/([^/]+)\/checkpoint\.(even|odd)$/.exec(path);
-    if (found) ids.add(found[1]!);
+    const [, id, name] = /^runs\/([^/]+)\/(bundle\.zip|checkpoint\.(?:even|odd))$/.exec(path) ?? [];
+    if (id !== undefined) left[name === 'bundle.zip' ? 'bundled' : 'resumable'].add(id);
   }
-  return ids;
+  return left;
 }
 
 export async function keepInput(files: Files, id: string, path: string, bytes: Uint8Array): Promise<void> {

@@ -75,5 +75,7 @@ export interface KeptRuns {
     /** Another tab has it: read-only here. */
     elsewhere: boolean;
     resumable: boolean;
+    /** Its bundle is on disk, with the models of its arms. */
+    bundled: boolean;
   }[];
 }

@@ -5,6 +5,7 @@ import { armLabel } from '../app/curves.ts';
 import type { Arm, RunLog } from '../app/runLog.ts';
 import { ablation } from '../app/theAblation.ts';
 import { decimal, signed } from './numbers.ts';
+import { LoadModels } from './LoadModels.tsx';
 import { useLab } from './useLab.ts';
 
 interface AblationSectionProps {
@@ -37,6 +38,7 @@ export function AblationSection({ log, arm, chosen }: AblationSectionProps) {
         <button type="button" disabled={disabled} title={title} onClick={() => void ablation.switchOff(arm, null)}>
           All thoughts off
         </button>
+        <LoadModels />
         <span className="ablation-note">
           {why || `${armLabel(arm)} writes held-out programs again with the same random numbers; what is off it cannot sample.`}
         </span>

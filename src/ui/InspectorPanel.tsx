@@ -5,6 +5,7 @@ import { type Inspectable, type InspectedTensor, relativeChange, type Sort, SORT
 import { hasModels } from '../app/lab.ts';
 import { inspector } from '../app/theLab.ts';
 import { bytes, count, decimal, NONE, percent } from './numbers.ts';
+import { LoadModels } from './LoadModels.tsx';
 import { Panel } from './Panel.tsx';
 import { useLab, useLog } from './useLab.ts';
 
@@ -38,6 +39,7 @@ function Inspector() {
             ))}
           </select>
         </label>
+        <LoadModels />
         {what ? (
           <>
             <label className="field">

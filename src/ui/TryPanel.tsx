@@ -4,6 +4,7 @@ import { armLabel } from '../app/curves.ts';
 import { hasModels } from '../app/lab.ts';
 import type { Arm } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
+import { LoadModels } from './LoadModels.tsx';
 import { Panel } from './Panel.tsx';
 import { useLab, useLog } from './useLab.ts';
 
@@ -35,7 +36,8 @@ function Trial() {
   const arms = [...new Set(trained)];
   const ranDropped = log.start?.recipe.model === 'dropped';
   const [prompt, setPrompt] = useState('Once upon a time');
-  const [arm, setArm] = useState<Arm | ''>('');
+  const [chosen, setArm] = useState<Arm | ''>('');
+  const arm = chosen !== '' && arms.includes(chosen) ? chosen : model ? '' : (arms[0] ?? '');
   const downloads =
     arms.length > 0 ? (
       <p className="downloads">
@@ -46,8 +48,12 @@ function Trial() {
           </button>
         ))}
       </p>
-    ) : null;
-  if (!model) {
+    ) : (
+      <LoadModels />
+    );
+  // arms of an opened bundle write without the model that they came from
+  const writes = ranDropped && arms.length > 0;
+  if (!model && !writes) {
     return (
       <>
         <p className="empty">Drop a model folder (config.json, safetensors, tokenizer.json) to let it write here.</p>
@@ -74,7 +80,7 @@ function Trial() {
   return (
     <form className="trial" onSubmit={onSubmit}>
       <label className="trial-prompt">
-        <span>Prompt for {model.name}</span>
+        <span>Prompt for {model?.name ?? 'a trained arm'}</span>
         <textarea rows={3} value={prompt} spellCheck={false} onChange={(e) => setPrompt(e.target.value)} />
       </label>
       <div className="trial-settings">
@@ -84,11 +90,11 @@ function Trial() {
             <input type="number" name={name} defaultValue={initial} min={min} max={max} step={step} required />
           </label>
         ))}
-        {ranDropped && arms.length > 0 ? (
+        {writes ? (
           <label>
             <span>Weights</span>
             <select value={arm} onChange={(e) => setArm(e.target.value as Arm | '')}>
-              <option value="">as dropped</option>
+              {model ? <option value="">as dropped</option> : null}
               {arms.map((a) => (
                 <option key={a} value={a}>
                   {armLabel(a)}

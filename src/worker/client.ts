@@ -109,6 +109,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     profileStep: () => guard(remote.profileStep()),
     kernelNames: () => guard(remote.kernelNames()),
     kernelSource: (kernel) => guard(remote.kernelSource(kernel)),
+    openModels: (from) => guard(remote.openModels(from)),
     exportModel: (arm) => guard(remote.exportModel(arm)),
     exportBundle: (id) => guard(remote.exportBundle(id)),
   };

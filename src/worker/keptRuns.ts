@@ -7,11 +7,11 @@ import { storageEstimate } from '../store/persistence.ts';
 import {
   keepInput,
   keptInputs,
+  leftByRuns,
   openCheckpoint,
   readBundle,
   readLog,
   removeRun,
-  resumableRuns,
   RunWriter,
   storedSizes,
 } from '../store/runFiles.ts';
@@ -137,10 +137,15 @@ export async function resumeKept(id: string, onKept: (state: KeptState) => void)
 export async function keptRuns(): Promise<KeptRuns> {
   try {
     const store = await files();
-    const [rows, locked, resumable] = await Promise.all([runIndex.all(), lockedRuns(), resumableRuns(store)]);
+    const [rows, locked, left] = await Promise.all([runIndex.all(), lockedRuns(), leftByRuns(store)]);
     return {
       storage: { kind: 'disk' },
-      runs: rows.map((run) => ({ run, elsewhere: locked.has(run.id), resumable: resumable.has(run.id) })),
+      runs: rows.map((run) => ({
+        run,
+        elsewhere: locked.has(run.id),
+        resumable: left.resumable.has(run.id),
+        bundled: left.bundled.has(run.id),
+      })),
     };
   } catch (error) {
     return { storage: { kind: 'memory', reason: (error as Error).message }, runs: [] };

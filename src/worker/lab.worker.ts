@@ -3,10 +3,12 @@
 import * as Comlink from 'comlink';
 import { tune, attachTuningStore } from '../engine/tuner.ts';
 import { collect } from '../formats/outputFile.ts';
-import { recognise } from '../formats/dropped.ts';
+import { readBundleModels } from '../formats/bundleModels.ts';
+import { type DroppedModel, type Recognition, recognise } from '../formats/dropped.ts';
 import type { InspectedTensor } from '../formats/inspected.ts';
 import { inspectWeights } from '../formats/inspectWeights.ts';
 import { fromBlob, fromBytes } from '../formats/byteSource.ts';
+import { readZipRun } from '../formats/zipRecipe.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
 import { kernelNames, kernelSource } from '../gpu/shaders.ts';
 import { datasetOf } from '../run/datasetCorpus.ts';
@@ -14,7 +16,7 @@ import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
 import { previewDataset } from '../run/preview.ts';
 import { embeddedModel, type EmbeddedFiles, type Keeping, Session } from '../run/session.ts';
-import { parseRecipe, type Recipe } from '../run/recipe.ts';
+import { type Arm, ARMS, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { LogError, readLog } from '../share/logReader.ts';
 import { EventStream } from './eventStream.ts';
@@ -143,7 +145,7 @@ async function recogniseKept({ model, dataset }: KeptInputs): Promise<typeof giv
 }
 
 /** A log that cannot be read, and lines that were left out, are problems of its file. */
-function readDroppedLog({ file, text }: { file: string; text: string }, problems: Recognised['problems']): Recognised['run'] {
+function readDroppedLog({ file, text, hasModels }: NonNullable<Recognition['log']>, problems: Recognised['problems']): Recognised['run'] {
   try {
     const { recipe, events, wrongLines, named } = readLog(text);
     if (wrongLines > 0)
@@ -151,7 +153,7 @@ function readDroppedLog({ file, text }: { file: string; text: string }, problems
         file,
         message: `${wrongLines} lines of its log are no events and were left out; first ${named.map((n) => `line ${n.line}: ${n.message}`).join('; ')}.`,
       });
-    return { recipe, events };
+    return { recipe, events, bundle: hasModels ? file : null };
   } catch (e) {
     if (!(e instanceof LogError)) throw e;
     problems.push({ file, message: e.message });
@@ -271,6 +273,17 @@ const api: LabWorkerApi = {
   profileStep: plain(async () => (await sessionOf()).profileStep()),
   kernelNames: plain(async () => kernelNames()),
   kernelSource: plain(async (kernel) => kernelSource(kernel).code),
+
+  openModels: plain(async (from) => {
+    const source =
+      'bundle' in from ? fromBlob(from.bundle.name, from.bundle) : fromBytes('the stored bundle', await readKeptBundle(from.kept));
+    const { logText } = await readZipRun(source);
+    if (logText === null) throw new LogError('The bundle has no log.jsonl, so it is not known what its models are. Export it again.');
+    const { recipe, events } = readLog(logText);
+    const found = await readBundleModels(source, (name) => ARMS.some((arm) => arm === name));
+    if (found.size === 0) throw new Error('The bundle holds no models: its run had none when it was saved.');
+    await (await sessionOf()).open({ recipe, events, arms: found as Map<Arm, DroppedModel> }, embedded);
+  }),
 
   exportModel: plain(async (arm) => {
     const files: Record<string, Uint8Array> = {};

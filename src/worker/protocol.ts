@@ -9,8 +9,8 @@ import type { KeptRuns, RunSizes, StoredRun } from '../store/storedRun.ts';
 export interface Recognised extends RecognisedFiles {
   /** A recipe.json or a run bundle's recipe that was dropped. */
   recipe: Recipe | null;
-  /** An earlier run whose bundle or log was dropped, every event checked. */
-  run: { recipe: Recipe; events: RunEvent[] } | null;
+  /** An earlier run whose bundle or log was dropped, every event checked; `bundle` is the path of the zip, where it holds models. */
+  run: { recipe: Recipe; events: RunEvent[]; bundle: string | null } | null;
 }
 
 export interface GenerateOptions {
@@ -86,6 +86,11 @@ export interface LabApi {
   /** Names of all kernels, and the WGSL of one as the device gets it, includes resolved. Need no GPU. */
   kernelNames(): Promise<string[]>;
   kernelSource(kernel: string): Promise<string>;
+  /**
+   * Holds an earlier run's trained arms in place of the last run's: from its bundle, or from the one that is kept of it. Everything is checked, nothing
+   * is computed; a bundle is a few reads until a model is used.
+   */
+  openModels(from: { bundle: File } | { kept: string }): Promise<void>;
   /** The trained model of an arm as a Hugging Face folder: file name -> bytes. */
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
   /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. With an id: a kept run's. */

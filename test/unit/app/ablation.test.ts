@@ -60,14 +60,16 @@ it('the reason why latents cannot be switched off is named, and there is none wh
   const adapter = { vendor: '', architecture: '', description: '', software: true, features: [] };
   const recipe = presetRecipe('recall-lines', 'quick');
   log.append([{ type: 'start', runId: 'r', recipe, adapter, version: '0', startedAt: '', parameters: 1 }]);
-  const own = { shown: 'run', shownId: 'a', workerRunId: 'a', activity: 'idle' } as const;
+  const own = { shown: 'run', shownId: 'a', workerRunId: 'a', activity: 'idle', runs: [] } as const;
+  const bundled = { id: 'a', bundled: true };
   expect(whyNoAblation(own, log)).toBe('');
   const whys = [
     whyNoAblation({ ...own, shown: 'link' }, log),
     whyNoAblation({ ...own, shown: 'demo' }, log),
     whyNoAblation({ ...own, workerRunId: 'b' }, log),
+    whyNoAblation({ ...own, workerRunId: 'b', runs: [bundled] }, log),
     whyNoAblation({ ...own, activity: 'running' }, log),
   ];
-  expect(new Set(whys).size).toBe(4);
+  expect(new Set(whys).size).toBe(5);
   for (const why of whys) expect(why).toMatch(/\.$/);
 });

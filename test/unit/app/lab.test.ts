@@ -1,7 +1,7 @@
 // The lab without a page: what each verb does to the state, that nothing starts by itself, and that a dying worker loses nothing it has said.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { actionForKey, createActions } from '../../../src/app/actions.ts';
-import { createLab } from '../../../src/app/lab.ts';
+import { canLoadModels, createLab, hasModels } from '../../../src/app/lab.ts';
 import type { RunEvent } from '../../../src/app/runLog.ts';
 import { writeRunLink } from '../../../src/app/runLink.ts';
 import { RunLog, toJsonLines } from '../../../src/app/runLog.ts';
@@ -58,6 +58,7 @@ function scriptedWorker() {
     profileStep: () => Promise.reject(new Error('Nothing has run.')),
     kernelNames: async () => [],
     kernelSource: async () => '',
+    openModels: (from) => called(`open ${'bundle' in from ? from.bundle.name : from.kept}`),
     exportModel: async () => ({}),
     exportBundle: async () => new Uint8Array(),
     resumeRun: (id, onEvent, onKept) => api.run(LINK_BASE_V1, onEvent, kept.runs.find(({ run }) => run.id === id)!.run, onKept),
@@ -243,9 +244,9 @@ describe('the lab', () => {
   it('lists what is kept: a run that was broken off can be resumed, one that another tab has (R33) can only be read', async () => {
     const worker = scriptedWorker();
     worker.kept.runs.push(
-      { run: storedRun('a'), elsewhere: false, resumable: true },
-      { run: storedRun('bb'), elsewhere: true, resumable: true },
-      { run: storedRun('ccc', { status: 'finished' }), elsewhere: false, resumable: false },
+      { run: storedRun('a'), elsewhere: false, resumable: true, bundled: false },
+      { run: storedRun('bb'), elsewhere: true, resumable: true, bundled: false },
+      { run: storedRun('ccc', { status: 'finished' }), elsewhere: false, resumable: false, bundled: true },
     );
     const { lab, state } = await openedLab('', worker);
     const rows = Object.fromEntries(state().runs.map((r) => [r.id, r]));
@@ -266,6 +267,30 @@ describe('the lab', () => {
     expect(worker.rows.at(-1)).toBe('a finished');
     await lab.deleteRun('ccc');
     expect(worker.calls).toContain('delete ccc');
+  });
+
+  it('R24 a bundle opens without its models; they are loaded when asked for, from the dropped file or the kept bundle', async () => {
+    const worker = scriptedWorker();
+    worker.kept.runs.push({ run: storedRun('ccc', { status: 'finished' }), elsewhere: false, resumable: false, bundled: true });
+    worker.kept.runs.push({ run: storedRun('a', { status: 'finished' }), elsewhere: false, resumable: false, bundled: false });
+    const { lab, state } = await openedLab('', worker);
+    worker.answers.push({ ...nothing, run: { recipe: LINK_BASE_V1, events: [notice], bundle: 'x/run.zip' } });
+    await lab.drop([{ path: 'x/run.zip', file: new File(['zip'], 'run.zip') }]);
+    expect(state()).toMatchObject({ shown: 'bundle', workerRunId: null });
+    expect(canLoadModels(state())).toBe(true);
+    expect(worker.calls.filter((call) => call.startsWith('open'))).toEqual([]);
+    await lab.loadModels();
+    expect(worker.calls).toContain('open run.zip');
+    expect(state().workerRunId).toBe(state().shownId);
+    expect([hasModels(state()), canLoadModels(state())]).toEqual([true, false]);
+    await lab.showRun('ccc');
+    expect([hasModels(state()), canLoadModels(state())]).toEqual([false, true]);
+    await lab.loadModels();
+    expect(worker.calls).toContain('open ccc');
+    await lab.showRun('a');
+    expect(canLoadModels(state())).toBe(false);
+    await lab.loadModels();
+    expect(worker.calls.filter((call) => call.startsWith('open'))).toHaveLength(2);
   });
 
   it('queues one run for each seed, one after another; any of them can be cancelled, and Stop ends the queue', async () => {

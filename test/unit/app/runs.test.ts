@@ -16,6 +16,7 @@ const entry = (id: string, startedAt: string): Omit<RunEntry, 'tone'> => ({
   stored: false,
   elsewhere: false,
   resumable: false,
+  bundled: false,
 });
 
 const result = (change: Partial<ArmResult>): ArmResult => ({

@@ -119,7 +119,7 @@ test('R16 a run bundle gives its recipe and its log alone; bombs, path tricks an
     'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': 'x', 'model/ra3/model.safetensors': embedding() }),
   });
   expect(bundle.recipeText).toBe(recipe);
-  expect(bundle.log).toEqual({ file: 'run.zip', text: 'x' });
+  expect(bundle.log).toEqual({ file: 'run.zip', text: 'x', hasModels: true });
   expect(bundle.recognised.problems).toEqual([]);
   const alone = await drop({ 'log.jsonl': '{"type":"start","runId":"x"}\n' });
   expect(alone.log).toMatchObject({ file: 'log.jsonl' });

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../../src/run/events.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
-import { crc32, deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
+import { crc32 } from '../../../src/formats/crc32.ts';
+import { deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
 import { decodeLink, encodeLink, type LinkEnvironment, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 

@@ -1,15 +1,16 @@
 // R28, R29, R31, R32: whatever call fails, wherever the process ends, whichever bit flips, what was acknowledged is read back whole.
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../../src/run/events.ts';
-import { readLogRecords, logRecord, crc32 } from '../../../src/store/logRecords.ts';
+import { crc32 } from '../../../src/formats/crc32.ts';
+import { readLogRecords, logRecord } from '../../../src/store/logRecords.ts';
 import {
   keepInput,
   keptInputs,
+  leftByRuns,
   openCheckpoint,
   readBundle,
   readLog,
   removeRun,
-  resumableRuns,
   RunWriter,
   storedSizes,
 } from '../../../src/store/runFiles.ts';
@@ -140,13 +141,13 @@ describe('a run on disk', () => {
     const writer = new RunWriter(files, ID);
     writer.take(said(1));
     await writer.checkpoint(state(1));
-    expect(await resumableRuns(files)).toEqual(new Set([ID]));
+    expect(await leftByRuns(files)).toEqual({ resumable: new Set([ID]), bundled: new Set() });
     const [held] = await storedSizes(files);
     expect(held!.checkpointBytes).toBeGreaterThan(50);
     expect(held!.inputBytes).toBe(2);
     await writer.end(Uint8Array.of(9, 9, 9));
     expect(await readBundle(files, ID)).toEqual(Uint8Array.of(9, 9, 9));
-    expect(await resumableRuns(files)).toEqual(new Set());
+    expect(await leftByRuns(files)).toEqual({ resumable: new Set(), bundled: new Set([ID]) });
     const sizes = await storedSizes(files);
     expect(sizes).toEqual([{ id: ID, logBytes: files.held.get('runs/a/log')!.length, checkpointBytes: 0, inputBytes: 0, bundleBytes: 3 }]);
     await removeRun(files, ID);
