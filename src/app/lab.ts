@@ -167,6 +167,8 @@ export function createLab(connect: () => LabConnection): Lab {
   const logs = new Map<string, RunLog>();
   /** Dropped bundles that hold models, by the run that they opened as. */
   const bundles = new Map<string, File>();
+  /** The run that the worker itself took to where it stands; null once another's models took its place. */
+  let ranId: string | null = null;
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
@@ -348,6 +350,7 @@ export function createLab(connect: () => LabConnection): Lab {
     mine: RunLog,
     start: (api: LabApi, onEvent: (events: RunEvent[]) => void, onKept: (state: KeptState) => void) => Promise<void>,
   ): Promise<void> {
+    ranId = id;
     set({ workerRunId: id, alerts: [], said: 'Run started' });
     setActivity('running');
     let failed = false;
@@ -522,9 +525,9 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     downloadBundle: async () => {
       try {
-        const { shownId, workerRunId } = get();
+        const { shownId } = get();
         const dropped = shownId === null ? undefined : bundles.get(shownId);
-        const id = shownId !== null && (shownId !== workerRunId || entryOf(shownId)?.bundled) ? shownId : undefined;
+        const id = shownId !== null && shownId !== ranId ? shownId : undefined;
         const bytes = dropped ? new Uint8Array(await dropped.arrayBuffer()) : await api().exportBundle(id);
         saveFile(`${fileStem(log)}.zip`, bytes, 'application/zip');
         set({ said: 'Bundle saved' });
@@ -540,6 +543,7 @@ export function createLab(connect: () => LabConnection): Lab {
       try {
         const bundle = bundles.get(id);
         await api().openModels(bundle ? { bundle } : { kept: id });
+        ranId = null;
         set({ workerRunId: id, said: 'The models of this run are loaded' });
       } catch (error) {
         tell('error', said(error));
