@@ -7,6 +7,7 @@ import { WorkerGone } from '../worker/liveness.ts';
 import { fetchRecordedRun } from './demo.ts';
 import { saveFile } from './download.ts';
 import { type FieldMapping, guessMapping, missingForRecipe, type Recognised, recipeForDrop } from './droppedTask.ts';
+import { Patience } from './patience.ts';
 import { Playback } from './playback.ts';
 import { type PresetChoice, recipeOf } from './presets.ts';
 import { type Draft, draftOf, draftOfText, withField } from './recipeDraft.ts';
@@ -79,6 +80,9 @@ export interface LabState {
 
 const BUMP_MS = 100;
 const MAX_ALERTS = 4;
+/** The lock of a worker that has ended is free a moment later. */
+const LOCK_FREE_MS = 500;
+const LOCK_TRIES = 20;
 const IDLE_TRIAL: Trial = { busy: false, text: '', error: null, tokens: 0, tokPerS: null };
 
 export interface Lab {
@@ -136,7 +140,8 @@ export interface Lab {
   dismissAlert(message: string): void;
 }
 
-export function createLab(connect: () => LabConnection): Lab {
+/** `connect` starts a worker, which may be silent for as long as it asks before it is ended. */
+export function createLab(connect: (hungAfterS: () => number) => LabConnection): Lab {
   const basis: PresetChoice = { task: 'recall-lines', size: 'quick' };
   const store = createStore<LabState>(() => ({
     adapter: { kind: 'checking' },
@@ -172,6 +177,9 @@ export function createLab(connect: () => LabConnection): Lab {
   let log = new RunLog();
   let playback: Playback | null = null;
   let connection: LabConnection | null = null;
+  const patience = new Patience();
+  /** Whether a run may go on by itself after the last death of a worker. */
+  let mayGoOn = false;
   /** What was given to the worker, in order: a new one is given it again. */
   const given: ((api: LabApi) => Promise<unknown>)[] = [];
   let bumpTimer: ReturnType<typeof setTimeout> | null = null;
@@ -192,13 +200,25 @@ export function createLab(connect: () => LabConnection): Lab {
     set((s) => ({ said: message, alerts: [...s.alerts.filter((a) => a !== message), message].slice(-MAX_ALERTS) }));
   }
 
+  function dismissAlert(message: string): void {
+    set((s) => ({ alerts: s.alerts.filter((a) => a !== message) }));
+  }
+
   /** The worker's API; starts a worker where there is none, and gives it again what was dropped before. */
   function api(): LabApi {
     if (connection) return connection.api;
-    const opened = connect();
+    const opened = connect(() => patience.hungAfterS(get().activity !== 'idle' && !entryOf(get().workerRunId)?.stored));
     connection = opened;
+    let silence: string | null = null;
+    opened.onSilence((silentS) => {
+      if (silence) dismissAlert(silence);
+      silence = silentS === null ? null : `The worker has not answered for ${silentS} s. It is waited for a little longer.`;
+      if (silence) alert(silence);
+    });
     opened.onDeath((error) => {
       if (connection === opened) connection = null;
+      if (silence) dismissAlert(silence);
+      mayGoOn = patience.died(error);
       tell('error', error.message);
     });
     for (const give of given) give(opened.api).catch((error: unknown) => tell('error', said(error)));
@@ -351,9 +371,10 @@ export function createLab(connect: () => LabConnection): Lab {
     start: (api: LabApi, onEvent: (events: RunEvent[]) => void, onKept: (state: KeptState) => void) => Promise<void>,
   ): Promise<void> {
     ranId = id;
-    set({ workerRunId: id, alerts: [], said: 'Run started' });
+    set({ workerRunId: id, said: 'Run started' });
     setActivity('running');
     let failed = false;
+    let goesOn = false;
     const onEvent = (events: RunEvent[]): void => {
       mine.append(events);
       if (changesEntry(events)) {
@@ -378,6 +399,7 @@ export function createLab(connect: () => LabConnection): Lab {
       set({ said: 'Run ended' });
     } catch (error) {
       failed = !(error instanceof WorkerGone);
+      goesOn = error instanceof WorkerGone && mayGoOn && get().activity === 'running';
       mine.append([{ type: 'notice', level: 'error', message: said(error) }]);
       if (failed) tell('error', said(error));
     } finally {
@@ -386,12 +408,37 @@ export function createLab(connect: () => LabConnection): Lab {
       set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
       if (entryOf(id)?.stored) await keep(id);
       if (entryOf(id)?.stored && status !== 'interrupted') change(id, { bundled: true });
-      // the lock of a worker that has ended is free a moment later
-      if (status === 'interrupted') setTimeout(() => void listKept(), 1000);
+      if (goesOn && entryOf(id)?.stored) await goOn(id);
+      else if (status === 'interrupted') setTimeout(() => void listKept(), LOCK_FREE_MS);
     }
   }
 
+  /** Resumes a run that its worker broke off, as soon as that worker's lock is free. Without a checkpoint it stays as it is. */
+  async function goOn(id: string): Promise<void> {
+    for (let tries = 0; tries < LOCK_TRIES; tries++) {
+      await listKept();
+      const entry = entryOf(id);
+      if (!entry || get().activity !== 'idle') return;
+      if (entry.resumable) {
+        tell('warning', 'The run goes on from its last checkpoint, in a new worker.');
+        await resume(entry, get().shownId === id);
+        return;
+      }
+      if (!entry.elsewhere) return;
+      await new Promise((resolve) => setTimeout(resolve, LOCK_FREE_MS));
+    }
+  }
+
+  async function resume(entry: RunEntry, shown: boolean): Promise<void> {
+    const { id } = entry;
+    const mine = new RunLog();
+    logs.set(id, mine);
+    if (shown) show(entry, mine);
+    await carry(id, mine, (a, onEvent, onKept) => a.resumeRun(id, onEvent, onKept));
+  }
+
   async function start(recipe: Recipe): Promise<void> {
+    set({ alerts: [] });
     const id = add('run', recipe, []);
     await carry(id, log, (a, onEvent, onKept) => a.run(recipe, onEvent, storedOf(entryOf(id)!), onKept));
   }
@@ -466,10 +513,8 @@ export function createLab(connect: () => LabConnection): Lab {
     resumeRun: async (id) => {
       const entry = entryOf(id);
       if (get().activity !== 'idle' || !entry?.resumable) return;
-      const mine = new RunLog();
-      logs.set(id, mine);
-      show(entry, mine);
-      await carry(id, mine, (a, onEvent, onKept) => a.resumeRun(id, onEvent, onKept));
+      set({ alerts: [] });
+      await resume(entry, true);
       await runQueue();
     },
     worker: api,
@@ -649,7 +694,7 @@ export function createLab(connect: () => LabConnection): Lab {
     },
     position: () => playback?.positionOf(get().cut) ?? 1,
     fail: (message) => tell('error', message),
-    dismissAlert: (message) => set((s) => ({ alerts: s.alerts.filter((a) => a !== message) })),
+    dismissAlert,
   };
 }
 

@@ -26,8 +26,11 @@ declare global {
   }
 }
 
+/** Nothing goes on with a run here, so that a worker that only takes long is not to be ended. */
+const HUNG_S = 60;
+
 let lab: LabApi | null = null;
-const api = (): LabApi => (lab ??= connectLab().api);
+const api = (): LabApi => (lab ??= connectLab(() => HUNG_S).api);
 let bundle = new Uint8Array(0);
 
 /** Events travel on a port of their own and may arrive after the call that they belong to has ended. */

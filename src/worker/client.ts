@@ -17,25 +17,38 @@ export interface LabConnection {
   api: LabApi;
   terminate(): void;
   onDeath(listener: (error: WorkerGone) => void): void;
+  /** Told for how many seconds the worker has been silent when that is long, and null when it answers again after all. */
+  onSilence(listener: (silentS: number | null) => void): void;
 }
 
-const BEAT_MS = 2000;
-const MISSED_BEATS = 10;
+const BEAT_MS = 250;
+/** A run on a software adapter of a busy machine is never silent for a tenth of a second (docs/log.md). */
+export const SILENT_S = 4;
+/** For the worker's script to come and run. */
+const START_S = 60;
+const beats = (seconds: number): number => Math.ceil((seconds * 1000) / BEAT_MS);
 
-export function connectLab(): LabConnection {
+/** `hungAfterS` says for how long a worker that was there may be silent before it is ended. */
+export function connectLab(hungAfterS: () => number): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
   const started = underPagePolicy().then(() => new Worker(trustedUrl(workerUrl), { type: 'module', name }));
   const remote = Comlink.wrap<LabWorkerApi>(endpointOf(started));
-  const liveness = watchLiveness({ ping: () => answer(remote), beatMs: BEAT_MS, missedBeats: MISSED_BEATS });
+  const liveness = watchLiveness({
+    ping: () => answer(remote),
+    beatMs: BEAT_MS,
+    silentBeats: beats(SILENT_S),
+    hungBeats: () => beats(hungAfterS()),
+    startBeats: beats(START_S),
+  });
   void started.then((worker) => {
     worker.addEventListener('error', (event) => {
       const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
       liveness.declareDead(
-        `The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. Press Run to start a new one.`,
+        `The worker stopped on an error: ${event.message || 'its script could not be loaded'}${where}. A new one starts when it is needed.`,
       );
     });
     worker.addEventListener('messageerror', () => {
-      liveness.declareDead('A message from the worker could not be read. Press Run to start a new one.');
+      liveness.declareDead('A message from the worker could not be read. A new one starts when it is needed.');
     });
   });
   void watchLock(name, remote, liveness);
@@ -45,6 +58,7 @@ export function connectLab(): LabConnection {
     api: guarded(remote, liveness),
     terminate: () => liveness.declareDead('The worker was ended by the page.'),
     onDeath: liveness.onDeath,
+    onSilence: liveness.onSilence,
   };
 }
 
@@ -68,7 +82,7 @@ async function watchLock(name: string, remote: Comlink.Remote<LabWorkerApi>, liv
   liveness.onDeath(() => settled.abort());
   await answer(remote);
   await whenLifeLockFrees(name, settled.signal, () => {
-    liveness.declareDead('The worker ended unexpectedly. What it had reported is kept; press Run to start a new one.');
+    liveness.declareDead('The worker ended unexpectedly. What it had reported is kept; a new one starts when it is needed.');
   });
 }
 

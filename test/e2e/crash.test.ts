@@ -1,5 +1,6 @@
-// R30, R33, R56 in a real browser with a lasting profile: the tab of a run crashes; opened again, the page lists the run, resumes it at its last checkpoint,
-// and its log is that of an unbroken run. A second tab may look and not touch. What has ended is there after a reload, bundle and all.
+// R30, R33, R51, R56 in a real browser with a lasting profile: the tab of a run crashes; opened again, the page lists the run, resumes it at its last
+// checkpoint, and its log is that of an unbroken run. A second tab may look and not touch. What has ended is there after a reload, bundle and all. A worker
+// that hangs is ended in time, and its run goes on by itself.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,7 @@ describe('a crashed tab', () => {
   const profile = mkdtempSync(join(tmpdir(), 'ra3-profile-'));
   let server: Awaited<ReturnType<typeof serve>>;
   let browser: Awaited<ReturnType<typeof openBrowser>>;
+  let unbroken: unknown[] = [];
 
   beforeAll(async () => {
     await ensurePage();
@@ -112,7 +114,40 @@ describe('a crashed tab', () => {
     await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
     await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
     await ended(page);
-    expect(logOf(resumed)).toEqual(logOf(await savedLog(page)));
+    unbroken = logOf(await savedLog(page));
+    expect(logOf(resumed)).toEqual(unbroken);
+    await page.close();
+  });
+
+  it('R51: a worker that hangs is ended within five seconds, and its run goes on by itself to the log of an unbroken run', {
+    timeout: 300_000,
+  }, async () => {
+    const page = await open();
+    await setRecipe(page, TINY);
+    await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+    await page.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    const worker = page.workers().find((w) => /lab\.worker/.test(w.url()));
+    // in a task of the worker's own: the browser does not end what a debugger evaluates
+    await worker!.evaluate(() => {
+      setTimeout(() => {
+        for (;;);
+      }, 0);
+    });
+    const hungAt = Date.now();
+    await page
+      .getByText(/The worker has not answered for 4 s and was ended/)
+      .first()
+      .waitFor({ timeout: 10_000 });
+    // four seconds and a beat where the page's timers are on time; this machine may be busy
+    expect(Date.now() - hungAt).toBeLessThan(8_000);
+    await page
+      .getByText(/goes on from its last checkpoint, in a new worker/)
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await ended(page);
+    const log = await savedLog(page);
+    expect(log.filter((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toHaveLength(1);
+    expect(logOf(log)).toEqual(unbroken);
     await page.close();
   });
 });

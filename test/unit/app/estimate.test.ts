@@ -70,7 +70,7 @@ describe('the estimate of the recipe at hand', () => {
       },
       run: async (_: Recipe, onEvent: (events: RunEvent[]) => void) => onEvent(finished),
     } as unknown as LabApi;
-    const lab = createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined }));
+    const lab = createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined, onSilence: () => undefined }));
     const store = createEstimator(lab);
     await lab.open('');
     await vi.advanceTimersByTimeAsync(1000);

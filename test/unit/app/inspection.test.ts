@@ -61,7 +61,9 @@ describe('the inspector', () => {
         return new Promise<void>((resolve, reject) => answers.push({ resolve, reject }));
       },
     } as unknown as LabApi;
-    const { store, inspect } = createInspector(createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined })));
+    const { store, inspect } = createInspector(
+      createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined, onSilence: () => undefined })),
+    );
     const first = inspect({ of: 'dropped' });
     tell[0]!([tensors[0]!]);
     const second = inspect({ of: 'embedded', task: 'recall-lines' });

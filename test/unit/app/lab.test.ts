@@ -26,6 +26,8 @@ function scriptedWorker() {
   let emit: (events: RunEvent[]) => void = () => undefined;
   let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   const listeners: ((error: WorkerGone) => void)[] = [];
+  const silenceListeners: ((silentS: number | null) => void)[] = [];
+  let hungAfterS = (): number => 0;
   const called = async (name: string) => void calls.push(name);
   const api: LabApi = {
     adapter: async () => ({ ok: true, adapter }),
@@ -71,17 +73,27 @@ function scriptedWorker() {
   return {
     calls,
     answers,
-    connect: () => {
+    connect: (patience: () => number) => {
       calls.push('connect');
-      return { api, terminate: () => undefined, onDeath: (listener: (error: WorkerGone) => void) => void listeners.push(listener) };
+      hungAfterS = patience;
+      return {
+        api,
+        terminate: () => undefined,
+        onDeath: (listener: (error: WorkerGone) => void) => void listeners.push(listener),
+        onSilence: (listener: (silentS: number | null) => void) => void silenceListeners.push(listener),
+      };
+    },
+    hungAfterS: () => hungAfterS(),
+    beSilent: (silentS: number | null) => {
+      for (const listener of silenceListeners) listener(silentS);
     },
     kept,
     rows,
     tellKept: (state: KeptState) => tellKept(state),
     emit: (...events: RunEvent[]) => emit(events),
     finish: () => settle?.resolve(),
-    die: () => {
-      const error = new WorkerGone('The worker ended unexpectedly.');
+    die: (hung = false) => {
+      const error = new WorkerGone(hung ? 'The worker has not answered.' : 'The worker ended unexpectedly.', hung);
       for (const listener of listeners.splice(0)) listener(error);
       settle?.reject(error);
     },
@@ -339,6 +351,73 @@ describe('the lab', () => {
     await run;
     expect(state().runs[0]).toMatchObject({ stored: false });
     expect(worker.rows).toEqual([]);
+  });
+
+  it('R51: a run whose worker dies or hangs goes on from its checkpoint by itself; the fourth time within ten minutes it waits', async () => {
+    vi.useFakeTimers();
+    try {
+      const { worker, lab, state } = await openedLab();
+      const run = lab.run();
+      worker.tellKept({ kind: 'disk' });
+      const id = state().shownId!;
+      expect(worker.hungAfterS()).toBe(4);
+      // first the dead worker's lock is still held, then it is free
+      const row = { run: { ...storedRun(id), name: 'mine' }, elsewhere: true, resumable: true };
+      worker.kept.runs.push(row);
+      worker.emit(notice);
+      worker.die(true);
+      await vi.advanceTimersByTimeAsync(700);
+      expect(state()).toMatchObject({ activity: 'idle', alerts: ['The worker has not answered.'] });
+      row.elsewhere = false;
+      await vi.advanceTimersByTimeAsync(600);
+      expect(state()).toMatchObject({ activity: 'running', workerRunId: id, shownId: id });
+      expect(state().alerts).toEqual(['The worker has not answered.', expect.stringMatching(/goes on from its last checkpoint/)]);
+      worker.tellKept({ kind: 'disk' });
+      // one that was only slow is given longer the next time
+      expect(worker.hungAfterS()).toBe(8);
+      for (const _ of [2, 3]) {
+        worker.die();
+        await vi.advanceTimersByTimeAsync(100);
+        expect(state().activity).toBe('running');
+        worker.tellKept({ kind: 'disk' });
+      }
+      worker.die();
+      await vi.advanceTimersByTimeAsync(5000);
+      await run;
+      expect(state().activity).toBe('idle');
+      expect(state().runs.find((r) => r.id === id)).toMatchObject({ status: 'interrupted', resumable: true });
+      expect(worker.calls.filter((c) => c === 'run')).toHaveLength(4);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('R51: a run that was paused stays so when its worker dies, and can be resumed', async () => {
+    const { worker, lab, state } = await openedLab();
+    const run = lab.run();
+    worker.tellKept({ kind: 'disk' });
+    await lab.pauseOrResume();
+    worker.die(true);
+    await run;
+    expect(state().activity).toBe('idle');
+    expect(worker.calls.filter((c) => c === 'run')).toHaveLength(1);
+  });
+
+  it('R51: a run in memory alone would be lost, so its worker is waited for longer, and the page says that it is silent', async () => {
+    const worker = scriptedWorker();
+    worker.kept.storage = { kind: 'memory', reason: 'No file system.' };
+    const { lab, state } = await openedLab('', worker);
+    expect(worker.hungAfterS()).toBe(4);
+    const run = lab.run();
+    expect(worker.hungAfterS()).toBe(20);
+    worker.beSilent(4);
+    expect(state().alerts).toEqual([expect.stringMatching(/not answered for 4 s/)]);
+    worker.beSilent(null);
+    expect(state().alerts).toEqual([]);
+    worker.beSilent(4);
+    worker.die(true);
+    await run;
+    expect(state()).toMatchObject({ activity: 'idle', alerts: ['The worker has not answered.'] });
   });
 
   it('keeps a model that was dropped before the dataset', async () => {

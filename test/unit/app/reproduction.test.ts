@@ -99,7 +99,7 @@ describe('run it here', () => {
         onEvent(events);
       },
     } as unknown as LabApi;
-    const lab = createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined }));
+    const lab = createLab(() => ({ api, terminate: () => undefined, onDeath: () => undefined, onSilence: () => undefined }));
     await lab.open('');
     return { lab, ran, reproducer: createReproducer(lab) };
   }
