@@ -362,7 +362,7 @@ describe('the lab', () => {
       const id = state().shownId!;
       expect(worker.hungAfterS()).toBe(4);
       // first the dead worker's lock is still held, then it is free
-      const row = { run: { ...storedRun(id), name: 'mine' }, elsewhere: true, resumable: true };
+      const row = { run: { ...storedRun(id), name: 'mine' }, elsewhere: true, resumable: true, bundled: false };
       worker.kept.runs.push(row);
       worker.emit(notice);
       worker.die(true);
