@@ -65,8 +65,6 @@ export function whyNoAblation(
     return 'The models of this run are in its bundle. Load them, and its latents can be switched off.';
   if (shownId !== workerRunId) return 'The models of this run are no longer held. Run it again, and its latents can be switched off.';
   if (activity !== 'idle') return 'When the run has ended, latents can be switched off in its trained arms.';
-  const task = log.start?.recipe.task.kind;
-  if (task === 'code' || task === 'text')
-    return 'Thoughts here are free text and cannot be switched off one by one; the built-in tasks have a codebook of latents.';
+  if (log.start?.recipe.task.kind === 'text') return 'Plain text has no thoughts that could be switched off.';
   return '';
 }

@@ -129,6 +129,43 @@ export class Evaluator {
     return { ...describeThoughts(traces), passAt: {}, heldOutNll: count ? nll / count : null, tokens: 2 * countTokens(traces) };
   }
 
+  /**
+   * Expert lines forced under the model's own text thoughts but those that are off, at most `rows` programs. A thought that comes out as one that is off is
+   * taken back, and the policy goes on as if it had decided to act there: act has its own probability and that of all that is off, everything else is as it
+   * was, noise included. So a rollout without such a thought keeps every token.
+   */
+  async forcedWithout(
+    programs: readonly Program[],
+    seed: number,
+    stream: number,
+    off: 'thoughts' | ((program: Program, latent: readonly number[]) => boolean),
+  ): Promise<{ trace: LatentTrace; nll: number; tokens: number }[]> {
+    const acts = programs.map((p) => new Set(off === 'thoughts' ? p.lines.keys() : []));
+    let traces: LatentTrace[];
+    let again: boolean;
+    do {
+      const record = await this.rollout.run(
+        programs.map((p, b) => scriptOf(p, true, acts[b])),
+        seed,
+        stream,
+      );
+      traces = programs.map((p, b) => readTrace(record, b, this.shape.T, p, this.latent.form));
+      again = false;
+      // what stands before the first of them is drawn alike again, so each round takes one back in every row that has any
+      for (const [b, { program, latents }] of traces.entries()) {
+        const first = off === 'thoughts' ? -1 : latents.findIndex((latent) => latent !== null && off(program, latent));
+        if (first < 0) continue;
+        acts[b]!.add(first);
+        again = true;
+      }
+    } while (again);
+    const scored = await this.scoreLines(traces.map((t) => t.sequence));
+    return traces.map((trace, b) => {
+      const lines = perLine(trace.sequence, scored[b] as Float32Array);
+      return { trace, nll: -lines.reduce((sum, lp) => sum + lp, 0), tokens: countScored(trace.sequence) };
+    });
+  }
+
   /** One forced rollout of each of a few programs (at most `rows`), with each line's log-probability with and without all thoughts. */
   async explain(
     programs: readonly Program[],
@@ -225,6 +262,12 @@ function perLine(sequence: Sequence, logprob: Float32Array): Float64Array {
     if (sequence.scored[i]) out[t] = (out[t] as number) + (logprob[i - 1] as number);
   }
   return out;
+}
+
+function countScored({ scored }: Sequence): number {
+  let n = 0;
+  for (let i = 1; i < scored.length; i++) if (scored[i]) n++;
+  return n;
 }
 
 const countTokens = (traces: readonly LatentTrace[]): number => traces.reduce((n, t) => n + t.sequence.ids.length, 0);

@@ -21,11 +21,18 @@ export interface LatentTrace {
 
 const CAPPED = 16;
 
-/** forced: every line is the expert's (the E-step); otherwise lines are written where the task says so (RLVR). */
-export function scriptOf(program: Program, forced: boolean): Script {
+/**
+ * forced: every line is the expert's (the E-step); otherwise lines are written where the task says so (RLVR). acts: lines before which the policy is not
+ * asked whether to think.
+ */
+export function scriptOf(program: Program, forced: boolean, acts?: ReadonlySet<number>): Script {
   return {
     prompt: program.prompt,
-    lines: program.lines.map((l) => ({ tokens: l.tokens, sampled: forced ? l.tokens.map(() => false) : l.sampled })),
+    lines: program.lines.map((l, t) => ({
+      tokens: l.tokens,
+      sampled: forced ? l.tokens.map(() => false) : l.sampled,
+      ...(acts?.has(t) ? { acts: true } : {}),
+    })),
   };
 }
 

@@ -1,6 +1,6 @@
 // Rollouts of the latent policy: B rows side by side, each walking its script (prompt and lines), thinking where the policy decides to; everything
 // on the GPU until all are done. The step is the generator's (decodeStep.ts), the sampler is latent/policy_sampler.
-// Refuses: scripts that are empty or longer than the rollout takes.
+// Refuses: scripts that are empty or longer than the rollout takes, and undecided lines in a codebook's form, whose act is a token.
 import { asUints, type Plan, readTensors, type Tensor, tracePlan, viewState, writeTensor } from '../engine/graph.ts';
 import { lanes, rowGrid } from '../engine/rowGrid.ts';
 import type { LatentForm } from '../tasks/task.ts';
@@ -11,7 +11,8 @@ import type { Transformer } from './transformer.ts';
 /** What a row of a LatentRollout is to do: its prompt, then its lines (see shaders/latent/policy_sampler.wgsl). */
 export interface Script {
   prompt: readonly number[];
-  lines: readonly { tokens: readonly number[]; sampled: readonly boolean[] }[];
+  /** `acts`: the policy is not asked here, and does not think (text form). */
+  lines: readonly { tokens: readonly number[]; sampled: readonly boolean[]; acts?: boolean }[];
 }
 
 /** Per-token results of a rollout, B rows of T: see the shader's head for role and record. */
@@ -178,7 +179,8 @@ export class LatentRollout {
       };
       for (const id of s.prompt) put(id, 4);
       s.lines.forEach((line) => {
-        line.tokens.forEach((id, i) => put(id, (line.sampled[i] ? 1 : 0) | (i === 0 ? 2 : 0)));
+        if (line.acts && form.kind === 'codebook') throw new ModelError('A codebook’s act is a token, so every line is decided at.');
+        line.tokens.forEach((id, i) => put(id, (line.sampled[i] ? 1 : 0) | (i === 0 && !line.acts ? 2 : 0)));
       });
       script[at - 1] = (script[at - 1] as number) | 8;
       ids[b * T] = s.prompt[0] as number;

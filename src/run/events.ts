@@ -130,8 +130,10 @@ export interface ArmResult {
   abstractions?: Abstractions;
 }
 
-/** pass@1 of an arm with latents switched off in sampling and without, on the same held-out programs with the same random numbers. */
+/** Score of an arm with latents switched off in sampling and without, on the same held-out programs with the same random numbers. */
 export interface AblationResult {
+  /** nll: of expert lines under the arm's own thoughts, nats per scored token, mean over programs. */
+  score: 'pass@1' | 'nll';
   /** Texts of the latents that were switched off; null: all thoughts. */
   off: string[] | null;
   /** Programs judged so far, of so many, each with so many samples. */

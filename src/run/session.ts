@@ -234,7 +234,7 @@ export class Session {
   }
 
   /**
-   * pass@1 of a trained arm with latents switched off in sampling (`thoughts` as traces show them, null: all) and without; reports as it goes. Throws
+   * Score of a trained arm with latents switched off in sampling (`thoughts` as traces show them, null: all) and without; reports as it goes. Throws
    * RecipeError while a run goes on, for arms that are not there, and where latents cannot be switched off.
    */
   ablate(arm: Arm, thoughts: readonly string[] | null, report: (soFar: AblationResult) => void): Promise<AblationResult> {

@@ -1,4 +1,4 @@
-// Switching latents off in the trained arm, live: its pass@1 with and without them, measured again in the tab.
+// Switching latents off in the trained arm, live: its score with and without them, measured again in the tab.
 import { useStore } from 'zustand';
 import { type AblationResult, sameOff, whyNoAblation } from '../app/ablation.ts';
 import { armLabel } from '../app/curves.ts';
@@ -40,18 +40,21 @@ export function AblationSection({ log, arm, chosen }: AblationSectionProps) {
         </button>
         <LoadModels />
         <span className="ablation-note">
-          {why || `${armLabel(arm)} writes held-out programs again with the same random numbers; what is off it cannot sample.`}
+          {why ||
+            (log.start?.recipe.task.kind === 'code'
+              ? `${armLabel(arm)} thinks through held-out expert programs again with the same random numbers; a thought that is off is taken back, and the line goes on without it.`
+              : `${armLabel(arm)} writes held-out programs again with the same random numbers; what is off it cannot sample.`)}
         </span>
       </p>
       {own && state.error ? <p className="failed">{state.error}</p> : null}
       {results.length > 0 ? (
         <div className="scroll">
           <table className="ablations">
-            <caption className="visually-hidden">pass@1 with latents switched off</caption>
+            <caption className="visually-hidden">{scoreName(results)} with latents switched off</caption>
             <thead>
               <tr>
                 <th scope="col">Off</th>
-                <th scope="col">pass@1 with all</th>
+                <th scope="col">{scoreName(results)} with all</th>
                 <th scope="col">with it off</th>
                 <th scope="col">Difference</th>
                 <th scope="col">Thoughts per program</th>
@@ -71,20 +74,26 @@ export function AblationSection({ log, arm, chosen }: AblationSectionProps) {
   );
 }
 
+function scoreName([first]: readonly AblationResult[]): string {
+  return first?.score === 'nll' ? 'Nats per token' : 'pass@1';
+}
+
 function Row({ result, growing }: { result: AblationResult; growing: boolean }) {
-  const { off, whole, ablated, difference, thoughts, changed, programs, of, samples } = result;
+  const { score, off, whole, ablated, difference, thoughts, changed, programs, of, samples } = result;
   const real = difference.lo > 0 || difference.hi < 0;
+  const worse = score === 'nll' ? difference.mean > 0 : difference.mean < 0;
+  const most = score === 'nll' ? Math.max(whole.mean, ablated.mean) : 1;
   return (
     <tr aria-busy={growing}>
       <th scope="row">{off === null ? 'all thoughts' : off.map((t) => `# ${t}`).join(', ')}</th>
       <td>
-        <Score interval={whole} />
+        <Score interval={whole} most={most} />
       </td>
       <td>
-        <Score interval={ablated} />
+        <Score interval={ablated} most={most} />
       </td>
       <td>
-        <span className={`num ${real ? (difference.mean < 0 ? 'gain-down' : 'gain-up') : ''}`}>{signed(difference.mean, 3)}</span>
+        <span className={`num ${real ? (worse ? 'gain-down' : 'gain-up') : ''}`}>{signed(difference.mean, 3)}</span>
         <span className="interval num">
           {signed(difference.lo, 3)} to {signed(difference.hi, 3)}
         </span>
@@ -102,13 +111,14 @@ function Row({ result, growing }: { result: AblationResult; growing: boolean }) 
   );
 }
 
-function Score({ interval: { mean, lo, hi } }: { interval: AblationResult['whole'] }) {
+/** The bar is full at `most`. */
+function Score({ interval: { mean, lo, hi }, most }: { interval: AblationResult['whole']; most: number }) {
   return (
     <>
       <span className="num">{decimal(mean)}</span>
       <svg className="score-bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
         <rect className="track" width="100" height="8" />
-        <rect className="fill" width={100 * mean} height="8" />
+        <rect className="fill" width={(100 * mean) / most} height="8" />
       </svg>
       <span className="interval num">
         {decimal(lo)} to {decimal(hi)}

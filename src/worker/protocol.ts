@@ -77,7 +77,7 @@ export interface LabApi {
     onText: (text: string) => void,
   ): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
   /**
-   * pass@1 of a trained arm of the last run with latents switched off in sampling and without: `thoughts` by the texts that traces show, null for all
+   * Score of a trained arm of the held run with latents switched off in sampling and without: `thoughts` by the texts that traces show, null for all
    * thoughts. `report` is called as programs are judged.
    */
   ablate(arm: Arm, thoughts: string[] | null, report: (soFar: AblationResult) => void): Promise<AblationResult>;

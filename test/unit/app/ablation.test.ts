@@ -8,6 +8,7 @@ import { presetRecipe } from '../../../src/run/presets.ts';
 
 const at = (mean: number) => ({ mean, lo: mean, hi: mean });
 const result = (off: string[] | null, programs: number): AblationResult => ({
+  score: 'pass@1',
   off,
   programs,
   of: 2,
