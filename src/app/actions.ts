@@ -27,7 +27,7 @@ export interface Actions {
   frame: Action;
 }
 
-export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions {
+export function createActions(lab: Lab, view: Pick<ViewStore, 'frame' | 'store'>): Actions {
   const busy = (s: LabState) => s.activity !== 'idle';
   const hasRun = (s: LabState) => s.shown === 'run' && s.shownId === s.workerRunId && !hasBundle(s);
   const hasBundle = (s: LabState) => {
@@ -83,7 +83,7 @@ export function createActions(lab: Lab, view: Pick<ViewStore, 'frame'>): Actions
       about: 'Put recipe and curves into a link and copy it',
       enabled: (s) => s.draft.recipe !== null || s.shown !== 'nothing',
       why: (s) => (s.draft.recipe || s.shown !== 'nothing' ? '' : 'The recipe has errors'),
-      perform: () => void lab.share(),
+      perform: () => void lab.share({ view: view.store.getState(), onlyShown: false }),
     },
     bundle: {
       id: 'bundle',

@@ -23,6 +23,7 @@ export function createPageActions(lab: Lab, view: ViewStore): Action[] {
   return [
     simple('commands', 'Commands', 'k', 'Find anything that the page can do', () => openDialog('commands')),
     simple('keys', 'Keys', '?', 'The list of keys', () => openDialog('keys')),
+    simple('export', 'Export', 'e', 'What a link holds; the run as a bundle, or for a cluster', () => openDialog('export')),
     simple('panels', 'Panels', 'v', 'Choose which panels are shown, here and in the link', () => openDialog('panels')),
     simple('tour', 'Tour', 't', 'Be shown around', () => tourTo(0)),
     simple('privacy', 'Privacy', null, "The page's own policy, and what it has refused", () => openDialog('privacy')),

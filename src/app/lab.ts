@@ -12,7 +12,7 @@ import { Playback } from './playback.ts';
 import { type PresetChoice, recipeOf } from './presets.ts';
 import { type Draft, draftOf, draftOfText, withField } from './recipeDraft.ts';
 import { type AdapterReport, type Arm, type Notice, type Recipe, type RunEvent, RunLog, toJsonLines, WHOLE } from './runLog.ts';
-import { openRunLink, writeRunLink } from './runLink.ts';
+import { openRunLink, type Sharing, writeRunLink } from './runLink.ts';
 import {
   changesEntry,
   listed,
@@ -114,7 +114,7 @@ export interface Lab {
   pauseOrResume(): Promise<void>;
   step(): Promise<void>;
   stop(): Promise<void>;
-  share(): Promise<void>;
+  share(sharing?: Sharing): Promise<void>;
   downloadBundle(): Promise<void>;
   downloadLog(): void;
   /** Holds the shown run's trained arms, from its bundle, in place of the last run's. */
@@ -551,11 +551,11 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       await control('stopping', (a) => a.stop(), null);
     },
 
-    share: async () => {
+    share: async (sharing) => {
       const recipe = log.start?.recipe ?? get().draft.recipe;
       if (!recipe) return;
       try {
-        const hash = await writeRunLink(recipe, log);
+        const hash = await writeRunLink(recipe, log, sharing);
         history.replaceState(null, '', joinHash(hash, splitHash(location.hash).view));
         const copied = await navigator.clipboard.writeText(location.href).then(
           () => true,

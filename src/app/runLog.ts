@@ -33,9 +33,13 @@ export type {
   ShownRollout,
   ShownToken,
   ShownTrace,
+  Spent,
   Stage,
   StageRef,
 };
+
+/** What stands for the name of a run that came by a link. */
+export const LINKED = '';
 
 /** Everything of the run, no cut. */
 export const WHOLE = Number.POSITIVE_INFINITY;
@@ -239,7 +243,8 @@ export class RunLog {
   }
 
   private takeMetrics(event: Extract<RunEvent, { type: 'metrics' }>, at: number): void {
-    const began = this.stageByKey.get(keyOf(event))?.began;
+    // a link tells no stages: its points count from the beginning of theirs
+    const began = this.stageByKey.get(keyOf(event))?.began ?? (this.start?.runId === LINKED ? { timeMs: 0, tokens: 0 } : null);
     const now = event.at;
     const since = began && now ? { timeMs: now.timeMs - began.timeMs, tokens: now.tokens - began.tokens } : UNKNOWN;
     for (const [metric, value] of Object.entries(event.values)) this.curve(refOf(event), metric).push(at, event.step, value, since);

@@ -4,7 +4,7 @@ import { createStore } from 'zustand/vanilla';
 import { TOUR } from './tour.ts';
 import type { PanelName } from './viewState.ts';
 
-export type DialogName = 'commands' | 'keys' | 'panels' | 'privacy';
+export type DialogName = 'commands' | 'keys' | 'panels' | 'privacy' | 'export';
 
 export interface Shell {
   dialog: DialogName | null;

@@ -1,5 +1,6 @@
-// Run links: recipe, curves and results of a run in a URL hash of at most 7 KB (8 with a view beside it): #v1.<base64url(crc32, deflate-raw(JSON))>.
-// The recipe is exact; curves are thinned and rounded until the whole fits. Opening a link only reads it: nothing starts.
+// Run links: recipe, curves and results of a run in a URL hash of at most 7 KB (8 with a view beside it): #v3.<base64url(crc32, deflate-raw(JSON))>.
+// The recipe is exact; curves are thinned and rounded until the whole fits, and so are the clocks that say at which time and token a step was.
+// Opening a link only reads it: nothing starts.
 // Refuses (LinkError) damaged, foreign, newer and bloated links; what comes out is rebuilt field by field by a strict schema. All text in it
 // is untrusted: show it as text.
 import * as v from 'valibot';
@@ -10,11 +11,22 @@ import { deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed
 import { LINK_BASE_V1 } from './linkBase.ts';
 import { LinkError } from './linkError.ts';
 import type { LogDigest } from './logDigest.ts';
-import { type Curve, MAX_CURVES, packCurve, PackedCurveSchema, unpackCurve } from './packedCurve.ts';
+import {
+  type Clock,
+  type Curve,
+  MAX_CLOCKS,
+  MAX_CURVES,
+  packClock,
+  packCurve,
+  PackedClockSchema,
+  PackedCurveSchema,
+  unpackClock,
+  unpackCurve,
+} from './packedCurve.ts';
 import { applyDifference, recipeDifference } from './recipeDifference.ts';
 
 export { LinkError } from './linkError.ts';
-export type { Curve } from './packedCurve.ts';
+export type { Clock, Curve } from './packedCurve.ts';
 
 /** Where a run ran, on what, and what came out of it bit for bit. */
 export interface LinkEnvironment {
@@ -34,6 +46,8 @@ export interface LinkState {
   /** In order of importance: what does not fit is thinned, then left out from the end. */
   curves: Curve[];
   results: ArmResult[];
+  /** Of the stages that curves are of; none in links of versions 1 and 2. */
+  clocks: Clock[];
 }
 
 /** With the view that may stand beside a link (up to 1,024 characters) an address has at most 8 KB of hash. */
@@ -61,6 +75,9 @@ const FITS = [
   [8, 63],
 ] as const;
 const [FEWEST_POINTS, FEWEST_LEVELS] = FITS[FITS.length - 1]!;
+/** Time and tokens run nearly straight. */
+const CLOCK_POINTS = 24;
+const CLOCK_LEVELS = 1023;
 
 const finite = v.pipe(v.number(), v.finite());
 const interval = v.strictObject({ mean: finite, lo: finite, hi: finite });
@@ -97,20 +114,34 @@ const parts = {
   c: v.pipe(v.array(PackedCurveSchema), v.maxLength(MAX_CURVES)),
   s: v.pipe(v.array(result), v.maxLength(MAX_RESULTS)),
 };
-const wire = { '1': v.strictObject(parts), '2': v.strictObject({ ...parts, e: environment }) };
+const wire = {
+  '1': v.strictObject(parts),
+  '2': v.strictObject({ ...parts, e: environment }),
+  '3': v.strictObject({ ...parts, e: v.nullable(environment), k: v.pipe(v.array(PackedClockSchema), v.maxLength(MAX_CLOCKS)) }),
+};
+type Version = keyof typeof wire;
+const isVersion = (version: string): version is Version => Object.hasOwn(wire, version);
 
 /** At most MAX_LINK_CHARACTERS, the leading # included. Results whose numbers are not finite are left out. */
-export async function encodeLink({ recipe, curves, results, environment }: LinkState): Promise<string> {
+export async function encodeLink({ recipe, curves, results, environment, clocks }: LinkState): Promise<string> {
   const r = recipeDifference(LINK_BASE_V1, recipe);
   const s = results
     .map(roundResult)
     .filter((each) => v.is(result, each))
     .slice(0, MAX_RESULTS);
   const e = environment && packEnvironment(environment);
-  const write = (c: unknown[]) => packHash(e ? '2' : '1', JSON.stringify(e ? { r, c, s, e } : { r, c, s }));
+  const write = (c: unknown[], k: unknown[] = []) =>
+    k.length > 0
+      ? packHash('3', JSON.stringify({ r, c, s, e, k }))
+      : packHash(e ? '2' : '1', JSON.stringify(e ? { r, c, s, e } : { r, c, s }));
   let kept = curves.slice(0, MAX_CURVES);
+  const timed = clocks.filter(({ x }) => x.length > 0).slice(0, MAX_CLOCKS);
   for (const [points, levels] of FITS) {
-    const hash = await write(kept.map((curve) => packCurve(curve, points, levels)));
+    const k = timed.map((clock) => packClock(clock, Math.min(points, CLOCK_POINTS), CLOCK_LEVELS));
+    const hash = await write(
+      kept.map((curve) => packCurve(curve, points, levels)),
+      k,
+    );
     if (hash.length <= MAX_LINK_CHARACTERS) return hash;
   }
   while (kept.length > 0) {
@@ -130,13 +161,15 @@ export async function decodeLink(hash: string): Promise<LinkState> {
   } catch {
     throw damaged('its content is not JSON');
   }
-  const parsed = v.safeParse<(typeof wire)['1'] | (typeof wire)['2']>(wire[version], value);
+  const parsed = v.safeParse<(typeof wire)[Version]>(wire[version], value);
   if (!parsed.success) throw damaged(`${v.getDotPath(parsed.issues[0]) ?? 'content'} does not fit`);
   const { r, c, s } = parsed.output;
   const curves = c.map(unpackCurve);
   if (curves.includes(null)) throw damaged('a curve has points that are not numbers');
-  const environment = 'e' in parsed.output ? unpackEnvironment(parsed.output.e) : null;
-  return { recipe: readRecipe(r), environment, curves: curves as Curve[], results: s };
+  const clocks = 'k' in parsed.output ? parsed.output.k.map(unpackClock) : [];
+  if (clocks.includes(null)) throw damaged('its times do not rise');
+  const environment = 'e' in parsed.output && parsed.output.e ? unpackEnvironment(parsed.output.e) : null;
+  return { recipe: readRecipe(r), environment, curves: curves as Curve[], results: s, clocks: clocks as Clock[] };
 }
 
 function packEnvironment({ adapter, version, startedAt, parameters, inputs, digest }: LinkEnvironment): v.InferOutput<typeof environment> {
@@ -191,7 +224,7 @@ function readRecipe(changed: unknown): Recipe {
   }
 }
 
-async function packHash(version: string, json: string): Promise<string> {
+async function packHash(version: Version, json: string): Promise<string> {
   const deflated = await deflateRaw(new TextEncoder().encode(json));
   const payload = new Uint8Array(4 + deflated.length);
   new DataView(payload.buffer).setUint32(0, crc32(deflated), true);
@@ -199,13 +232,13 @@ async function packHash(version: string, json: string): Promise<string> {
   return `#v${version}.${toBase64Url(payload)}`;
 }
 
-async function unpackHash(hash: string): Promise<{ version: keyof typeof wire; text: string }> {
+async function unpackHash(hash: string): Promise<{ version: Version; text: string }> {
   if (hash.length > MAX_OPENED_CHARACTERS) throw damaged(`it has ${hash.length} characters; up to ${MAX_OPENED_CHARACTERS} are read`);
   const [prefix, version = ''] = /^#v(\d{1,4})\./.exec(hash) ?? [];
   if (prefix === undefined)
-    throw new LinkError('This is not a run link: it does not begin with #v1 or #v2. Check that it was copied whole.');
-  if (version !== '1' && version !== '2') {
-    throw new LinkError(`This link has version ${version}; this page reads versions 1 and 2. Reload the page to get its newest release.`);
+    throw new LinkError('This is not a run link: it does not begin with #v1, #v2 or #v3. Check that it was copied whole.');
+  if (!isVersion(version)) {
+    throw new LinkError(`This link has version ${version}; this page reads versions 1 to 3. Reload the page to get its newest release.`);
   }
   const payload = fromBase64Url(hash.slice(prefix.length));
   if (!payload || payload.length < 5) throw damaged('it is not base64url');

@@ -29,6 +29,27 @@ export const PackedCurveSchema = v.strictObject({
 });
 
 export type PackedCurve = v.InferOutput<typeof PackedCurveSchema>;
+
+/** Time and tokens of one stage's steps: never falling. */
+export interface Clock {
+  name: string;
+  x: number[];
+  timeMs: number[];
+  tokens: number[];
+}
+
+export const MAX_CLOCKS = 64;
+
+export const PackedClockSchema = v.strictObject({
+  n: v.pipe(v.string(), v.maxLength(MAX_CURVE_NAME)),
+  k: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_POINTS)),
+  x: track,
+  /** Seconds, and thousands of tokens. */
+  t: track,
+  m: track,
+});
+
+export type PackedClock = v.InferOutput<typeof PackedClockSchema>;
 type Track = PackedCurve['x'];
 
 /** @param points how many to keep at most; @param levels into how many steps the range of y is divided. */
@@ -54,6 +75,32 @@ export function unpackCurve(packed: PackedCurve): Curve | null {
   const y = unpackTrack(packed.y, packed.k);
   if (!x || !y || x.includes(null)) return null;
   return { name: packed.n, x: x as number[], y };
+}
+
+/** @param points how many to keep at most, the first and the last among them; @param levels into how many steps the ranges of time and tokens are divided. */
+export function packClock({ name, x, timeMs, tokens }: Clock, points: number, levels: number): PackedClock {
+  const count = Math.min(points, x.length);
+  const places = Array.from({ length: count }, (_, j) => (count === 1 ? x.length - 1 : Math.round((j * (x.length - 1)) / (count - 1))));
+  const at = (values: number[], unit: number): number[] => places.map((place) => values[place]! / unit);
+  return {
+    n: name.slice(0, MAX_CURVE_NAME),
+    k: count,
+    x: packTrack(at(x, 1), levels),
+    t: packTrack(at(timeMs, 1000), levels),
+    m: packTrack(at(tokens, 1000), levels),
+  };
+}
+
+/** null when the numbers do not make points that rise, with time and tokens that do not fall. */
+export function unpackClock({ n, k, x, t, m }: PackedClock): Clock | null {
+  const [steps, seconds, thousands] = [unpackTrack(x, k), unpackTrack(t, k), unpackTrack(m, k)];
+  if (!rises(steps, 1e-9) || !rises(seconds, 0) || !rises(thousands, 0)) return null;
+  return { name: n, x: steps, timeMs: seconds.map((s) => 1000 * s), tokens: thousands.map((s) => 1000 * s) };
+}
+
+/** From zero or more on, by `least` at least each time. */
+function rises(values: (number | null)[] | null, least: number): values is number[] {
+  return values?.every((value, i) => value !== null && value >= 0 && (i === 0 || value - values[i - 1]! >= least)) ?? false;
 }
 
 function packTrack(values: (number | null)[], levels: number): Track {

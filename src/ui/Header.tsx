@@ -9,7 +9,9 @@ import { goTo } from '../app/shell.ts';
 import { duration, timeLeft } from './numbers.ts';
 import { useLab, useLog } from './useLab.ts';
 
-const PAGE_VERBS: readonly Action[] = ['panels', 'commands', 'keys'].map((id) => commands.lasting.find((action) => action.id === id)!);
+const PAGE_VERBS: readonly Action[] = ['export', 'panels', 'commands', 'keys'].map(
+  (id) => commands.lasting.find((action) => action.id === id)!,
+);
 
 export function Header() {
   const running = useLab((s) => s.activity !== 'idle');

@@ -13,6 +13,7 @@ import { DropZone } from './DropZone.tsx';
 import { FoundPanel } from './FoundPanel.tsx';
 import { Header } from './Header.tsx';
 import { InspectorPanel } from './InspectorPanel.tsx';
+import { ExportDialog } from './ExportDialog.tsx';
 import { KeysDialog } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
 import { NewerVersion } from './NewerVersion.tsx';
@@ -96,6 +97,7 @@ export function Page() {
       <CommandPalette />
       <KeysDialog />
       <PanelsDialog />
+      <ExportDialog />
       <PrivacyDialog />
       <Tour />
       <p className="visually-hidden" role="status" aria-live="polite">

@@ -134,6 +134,13 @@ const curve = fc
     const x = Array.from({ length: points }, (_, i) => i * (seed % 2 ? 1 : 0.37));
     return { name, x, y: x.map((_, i) => (gaps && noise(i + 7) > 0.9 ? null : noise(i) * scale)) };
   });
+/** Steps that rise, with times and tokens that do not fall. */
+const clock = fc
+  .record({ name: text(140), points: whole(0, 1000), first: whole(0, 1000), ms: real(0, 1e6), seed: whole(0, 2 ** 31) })
+  .map(({ name, points, first, ms, seed }) => {
+    const x = Array.from({ length: points }, (_, i) => first + i);
+    return { name, x, timeMs: x.map((_, i) => i * ms), tokens: x.map((_, i) => i * (seed % 100_000)) };
+  });
 const mark = whole(0, 0xffffffff);
 const print = fc.stringMatching(/^[0-9a-f]{0,64}$/);
 const digest = fc
@@ -152,6 +159,7 @@ const state: fc.Arbitrary<LinkState> = fc.record({
   environment: fc.option(environment),
   curves: fc.array(curve, { maxLength: 40 }),
   results: fc.array(result, { maxLength: 6 }),
+  clocks: fc.array(clock, { maxLength: 12 }),
 });
 
 const SMALL: LinkState = {
@@ -159,6 +167,7 @@ const SMALL: LinkState = {
   curves: [{ name: 'rlvr/ra3/reward', x: [1, 2, 3, 4], y: [0.25, 0.5, null, 1] }],
   environment: null,
   results: [],
+  clocks: [],
 };
 
 test('R23 any state makes a link of at most 8 KB that gives the recipe back exactly', { timeout: 60_000 }, async () => {
@@ -166,11 +175,15 @@ test('R23 any state makes a link of at most 8 KB that gives the recipe back exac
     fc.asyncProperty(state, async (drawn) => {
       const hash = await encodeLink(drawn);
       expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
-      expect(hash).toMatch(drawn.environment ? /^#v2\.[A-Za-z0-9_-]+$/ : /^#v1\.[A-Za-z0-9_-]+$/);
+      expect(hash).toMatch(/^#v[123]\.[A-Za-z0-9_-]+$/);
       const back = await decodeLink(hash);
       // Minus zero is the one number that JSON does not keep.
       expect(back.recipe).toEqual(JSON.parse(JSON.stringify(drawn.recipe)));
       expect(back.environment).toEqual(drawn.environment);
+      for (const { name, x, timeMs, tokens } of back.clocks) {
+        const own = drawn.clocks.find((each) => each.name.slice(0, 120) === name && each.x[0] === x[0])!;
+        expect([x.at(-1), timeMs.length, tokens.length]).toEqual([own.x.at(-1), x.length, x.length]);
+      }
       expect(back.curves.length).toBeLessThanOrEqual(drawn.curves.length);
       for (const [i, { name, x, y }] of back.curves.entries()) {
         expect(name).toBe(drawn.curves[i]!.name.slice(0, 120));

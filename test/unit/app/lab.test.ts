@@ -6,6 +6,7 @@ import type { RunEvent } from '../../../src/app/runLog.ts';
 import { writeRunLink } from '../../../src/app/runLink.ts';
 import { RunLog, toJsonLines } from '../../../src/app/runLog.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
+import { createView } from '../../../src/app/view.ts';
 import { WorkerGone } from '../../../src/worker/liveness.ts';
 import type { KeptRuns, StoredRun } from '../../../src/store/storedRun.ts';
 import type { KeptState, LabApi, Recognised } from '../../../src/worker/protocol.ts';
@@ -473,7 +474,7 @@ describe('keys', () => {
 
   it('do what the buttons do, except while typing or with a modifier', async () => {
     const { lab, state } = await openedLab();
-    const actions = createActions(lab, { frame: () => undefined });
+    const actions = createActions(lab, createView({ hash: () => '', replace: () => undefined }));
     const all = Object.values(actions);
     expect(actionForKey(all, state(), press('R'))).toBe(actions.run);
     expect(actionForKey(all, state(), press('r', { tagName: 'TEXTAREA' }))).toBeNull();
@@ -485,7 +486,7 @@ describe('keys', () => {
 
   it('are all different', async () => {
     const { lab } = await openedLab();
-    const keys = Object.values(createActions(lab, { frame: () => undefined })).map((a) => a.key);
+    const keys = Object.values(createActions(lab, createView({ hash: () => '', replace: () => undefined }))).map((a) => a.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });

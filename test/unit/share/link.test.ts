@@ -4,7 +4,15 @@ import type { ArmResult } from '../../../src/run/events.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
 import { crc32 } from '../../../src/formats/crc32.ts';
 import { deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
-import { decodeLink, encodeLink, type LinkEnvironment, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../../src/share/link.ts';
+import {
+  type Clock,
+  decodeLink,
+  encodeLink,
+  type LinkEnvironment,
+  LinkError,
+  type LinkState,
+  MAX_LINK_CHARACTERS,
+} from '../../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 
 const result: ArmResult = {
@@ -26,7 +34,13 @@ const recipe: Recipe = {
   task: { kind: 'text', field: 'content', maxTokens: 256, heldOut: 0.1, maxRows: 100 },
   ra3: { ...LINK_BASE_V1.ra3, c: 0.1, m: { ...LINK_BASE_V1.ra3.m, steps: 3 } },
 };
-const state: LinkState = { recipe, environment: null, curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }], results: [result] };
+const state: LinkState = {
+  recipe,
+  environment: null,
+  curves: [{ name: 'reward', x: [1, 2, 3], y: [0, null, 1] }],
+  results: [result],
+  clocks: [],
+};
 
 const environment: LinkEnvironment = {
   adapter: { vendor: 'google', architecture: 'swiftshader', description: 'SwiftShader Device', software: true },
@@ -57,9 +71,9 @@ async function refusal(hash: string): Promise<string> {
 
 test('R23 recipe, curves and results come back; a default recipe makes a short link', async () => {
   expect(await decodeLink(await encodeLink(state))).toEqual(state);
-  const short = await encodeLink({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [] });
+  const short = await encodeLink({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [], clocks: [] });
   expect(short.length).toBeLessThan(60);
-  expect(await decodeLink(short.slice(1))).toEqual({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [] });
+  expect(await decodeLink(short.slice(1))).toEqual({ recipe: LINK_BASE_V1, environment: null, curves: [], results: [], clocks: [] });
 });
 
 test('R23 where a run ran and its checksums come back by a link of version 2, of version 1 there is nothing to tell', async () => {
@@ -74,7 +88,29 @@ test('R23 where a run ran and its checksums come back by a link of version 2, of
 });
 
 test('R22 a link of version 2 means what it meant', async () => {
-  expect(await decodeLink(SECOND_LINK)).toEqual({ recipe: { ...LINK_BASE_V1, seed: 5 }, environment, curves: [], results: [] });
+  expect(await decodeLink(SECOND_LINK)).toEqual({ recipe: { ...LINK_BASE_V1, seed: 5 }, environment, curves: [], results: [], clocks: [] });
+});
+
+test('R22 R23 the clocks of stages come back by a link of version 3, within their rounding; it means what it meant', async () => {
+  const x = Array.from({ length: 300 }, (_, i) => i + 1);
+  const clock: Clock = { name: 'rlvr ra3 ', x, timeMs: x.map((i) => 37.5 * i + (i % 7)), tokens: x.map((i) => 4096 * i) };
+  const hash = await encodeLink({ ...state, environment, clocks: [clock, { ...clock, name: 'empty', x: [], timeMs: [], tokens: [] }] });
+  expect(hash).toMatch(/^#v3\./);
+  const back = await decodeLink(hash);
+  expect(back).toEqual({ ...state, environment, clocks: [expect.objectContaining({ name: 'rlvr ra3 ' })] });
+  const [own] = back.clocks;
+  expect([own!.x[0], own!.x.at(-1)]).toEqual([1, 300]);
+  for (const [i, step] of own!.x.entries()) {
+    expect(Math.abs(own!.timeMs[i]! - clock.timeMs[step - 1]!)).toBeLessThan(20);
+    expect(Math.abs(own!.tokens[i]! - clock.tokens[step - 1]!)).toBeLessThan(2000);
+  }
+  expect(await decodeLink(THIRD_LINK)).toEqual(back);
+  const wrong = { n: 'rlvr ra3 ', k: 2, x: { a: 1, s: 1, d: 1 }, t: { a: 1, s: 1, d: -1 }, m: { a: 0, s: 1, d: 1 } };
+  const forged = (k: unknown): Promise<string> => forge(JSON.stringify({ r: {}, c: [], s: [], e: null, k }), undefined, 3);
+  expect(await refusal(await forged([wrong]))).toContain('its times do not rise');
+  expect((await decodeLink(await forged([{ ...wrong, t: wrong.m }]))).clocks).toHaveLength(1);
+  for (const k of [null, [{ ...wrong, extra: 1 }], [{ ...wrong, x: wrong.t, t: wrong.m }], [{ ...wrong, k: 0 }]])
+    await refusal(await forged(k));
 });
 
 test('links of many noisy curves stay within 8 KB and keep the shape of each', async () => {
@@ -210,7 +246,7 @@ test('R21 markup stays text', async () => {
 });
 
 test('links of other versions and other hashes say what to do', async () => {
-  expect(await refusal('#v3.AAAA')).toContain('version 3; this page reads versions 1 and 2. Reload');
+  expect(await refusal('#v4.AAAA')).toContain('version 4; this page reads versions 1 to 3. Reload');
   for (const hash of ['', '#', '#w1.AAAA', '#settings', 'v1', '#v1']) expect(await refusal(hash)).toContain('not a run link');
   for (const hash of ['#v1.', '#v1.A', '#v1.AAA', '#v1.AA==', '#v1.A A', '#v1.é'])
     expect(await refusal(hash)).toContain('cannot be opened');
@@ -236,10 +272,13 @@ test('a recipe that is all text still fits', async () => {
     },
   };
   const curves = [{ name: 'reward', x: [1, 2], y: [0.5, 0.25] }];
-  const hash = await encodeLink({ recipe: longest, environment, curves, results: [result] });
+  const hash = await encodeLink({ recipe: longest, environment, curves, results: [result], clocks: [] });
   expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
   expect((await decodeLink(hash)).recipe).toEqual(longest);
 });
 
 const SECOND_LINK =
   '#v2.UM3oECWNwQqCUBBFfyXuepR5z7Sc3QM_oLBVImI6mhAYarYI_z1erS6Hy-F8MEE-mFVbSLwRGkhREub_qD9rSIF-HPuHgjC_h26Z73WrEwi5p_xHu0zXoVF4e-yWdz0pZJleSlgh4NCEDMICgWWbBGyCyFxsJHEqcRoy8xWEJ8QaZiYMPsvGRvs4ORzT-ta02oHgAy2kSAnu7Jw7VVVVHTPnnEO5bV8';
+
+const THIRD_LINK =
+  '#v3.ix4BGYVS227iMBD9FXSep5HtEC7WaqWseNxLt-3TIoRcYkhEcJBtSiuUf1-NgbbqqtqXyZwzk7kdn-ChT3BmZ6Hxo3F28OXxKwjB2gp6TIgmbDll27gKGtE-RxDWjW0ZrjoXrWNmZ54fuq11AVoVI0Jt2-rXIUKLTKboXXcM0FKInmD8LkDP4eIeBG9yLM4ffcLq-guDEO0-QOd93xNH5ic4aHh7NL4CYQudE5451UBLQki2gpY94eXCi3f8XJA7tC3JRd8vEj8_8Txc1eQg7GsT-BhmHa1nbEIoI1eSbHbWOJ6wILQdO0NC3bAz6gmT9ynj15zxNWfCe8S6cds7Ey0zqrgQ316-N86mAbm6XDDfHTZ1DLfW3_pu480OWlGqPzt4E5vOQadtrkLcNZs63Xz6qsDPtoWWmSp4XXu5yBybrtu0lpU-NusYalOlbe8Z3Sc0mNmnZmVZmtCt49F4Cx39wRKeoCEymQkQIjSUUKMbIW9y-aByXUx1Mc2EEH_4fNBKCiEIDbcVUuXDYjSeTM3jqrJrELgBCzMllL_LsrxdLpfLyawsyxKLPml8lb198gNv8sFZeTX8RPq8T2Odtc_EMMVEJtT1BaghqeKd_Qz-y78xPNru0uTc4a38mNQo2VfnA_w_z8-z_ws';
