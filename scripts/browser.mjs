@@ -21,6 +21,9 @@ const FLAGS = [
   '--enable-features=Vulkan',
   '--disable-background-networking',
   '--disable-component-update',
+];
+/** Hidden pages run as seen ones do. The driver gives these too. */
+const AWAKE_FLAGS = [
   '--disable-background-timer-throttling',
   '--disable-renderer-backgrounding',
   '--disable-backgrounding-occluded-windows',
@@ -37,8 +40,9 @@ class AdapterError extends Error {
 }
 
 /**
- * Opens a browser with WebGPU. `profile` is a folder for a lasting profile; without it the profile is thrown away at the end.
- * @param {{ profile?: string, args?: string[], viewport?: { width: number, height: number } }} [options]
+ * Opens a browser with WebGPU. `profile` is a folder for a lasting profile; without it the profile is thrown away at the end. `throttled` lets the
+ * browser slow hidden tabs down as it does for people.
+ * @param {{ profile?: string, args?: string[], viewport?: { width: number, height: number }, throttled?: boolean }} [options]
  * @returns {Promise<OpenBrowser>}
  */
 export async function openBrowser(options = {}) {
@@ -122,15 +126,16 @@ function isProgram(path) {
 /**
  * @param {Candidate} candidate
  * @param {string[]} args
- * @param {{ profile?: string, viewport?: { width: number, height: number } }} options
+ * @param {{ profile?: string, viewport?: { width: number, height: number }, throttled?: boolean }} options
  * @returns {Promise<OpenBrowser>}
  */
-async function start(candidate, args, { profile, viewport }) {
+async function start(candidate, args, { profile, viewport, throttled = false }) {
   const { chromium } = await import('playwright-core');
   const launch = {
     executablePath: candidate.path,
     headless: true,
-    args: [...FLAGS, ...args],
+    args: [...FLAGS, ...(throttled ? [] : AWAKE_FLAGS), ...args],
+    ...(throttled ? { ignoreDefaultArgs: AWAKE_FLAGS } : {}),
     env: { ...process.env, ...candidate.env },
     timeout: START_LIMIT_MS,
   };
