@@ -126,6 +126,8 @@ export interface Lab {
   setMapping(mapping: FieldMapping): void;
   useDrop(): void;
   useDroppedRecipe(): void;
+  /** The recipe of a listed run becomes the one at hand. */
+  useRecipeOf(id: string): void;
   choosePreset(choice: PresetChoice): void;
   setField(path: string, value: unknown): void;
   setText(text: string): void;
@@ -315,6 +317,16 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     throw new Error(`There is no run ${id} on this page. Choose one of the list.`);
   }
 
+  async function showRun(id: string): Promise<void> {
+    const entry = entryOf(id);
+    try {
+      const loaded = await loadRun(id);
+      if (entry) show(entry, loaded);
+    } catch (error) {
+      tell('error', said(error));
+    }
+  }
+
   /** The page's own run now does `activity`, and its entry says so. */
   function setActivity(activity: Activity): void {
     set({ activity });
@@ -364,18 +376,21 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     }
   }
 
-  /** A run from its start, or from where it stood, to its end. What happens to its storage is told, and a full disk holds it. */
+  /** A run from its start, or from where it stood, to its end. What happens to its storage is told, and a full disk holds it. False when it did not begin. */
   async function carry(
     id: string,
     mine: RunLog,
     start: (api: LabApi, onEvent: (events: RunEvent[]) => void, onKept: (state: KeptState) => void) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const before = { workerRunId: get().workerRunId, ranId };
+    let began = false;
     ranId = id;
     set({ workerRunId: id, said: 'Run started' });
     setActivity('running');
     let failed = false;
     let goesOn = false;
     const onEvent = (events: RunEvent[]): void => {
+      began = true;
       mine.append(events);
       if (changesEntry(events)) {
         change(id, { scores: scoresOf(mine.resultsBefore(WHOLE)) });
@@ -408,9 +423,14 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
       if (entryOf(id)?.stored) await keep(id);
       if (entryOf(id)?.stored && status !== 'interrupted') change(id, { bundled: true });
+      if (!began) {
+        ranId = before.ranId;
+        set({ workerRunId: before.workerRunId });
+      }
       if (goesOn && entryOf(id)?.stored) await goOn(id);
       else if (status === 'interrupted') setTimeout(() => void listKept(), LOCK_FREE_MS);
     }
+    return began;
   }
 
   /** Resumes a run that its worker broke off, as soon as that worker's lock is free. Without a checkpoint it stays as it is. */
@@ -434,7 +454,11 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     const mine = new RunLog();
     logs.set(id, mine);
     if (shown) show(entry, mine);
-    await carry(id, mine, (a, onEvent, onKept) => a.resumeRun(id, onEvent, onKept));
+    const began = await carry(id, mine, (a, onEvent, onKept) => a.resumeRun(id, onEvent, onKept));
+    if (began) return;
+    // what is kept of it is shown as before
+    logs.delete(id);
+    if (get().shownId === id) await showRun(id);
   }
 
   async function start(recipe: Recipe): Promise<void> {
@@ -459,15 +483,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     logOf: (id) => logs.get(id) ?? null,
     loadRun,
     addRun: add,
-    showRun: async (id) => {
-      const entry = get().runs.find((run) => run.id === id);
-      try {
-        const loaded = await loadRun(id);
-        if (entry) show(entry, loaded);
-      } catch (error) {
-        tell('error', said(error));
-      }
-    },
+    showRun,
     toggleCompared: async (id) => {
       if (get().compared.includes(id)) {
         set((s) => ({ compared: s.compared.filter((other) => other !== id) }));
@@ -654,6 +670,10 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     useDroppedRecipe: () => {
       const recipe = get().recognised?.recipe;
       if (recipe) set({ draft: draftOf(recipe), said: 'The recipe is now the dropped one' });
+    },
+    useRecipeOf: (id) => {
+      const entry = entryOf(id);
+      if (entry) set({ draft: draftOf(entry.recipe), said: `The recipe is now that of ${entry.name}` });
     },
 
     choosePreset: (choice) => set({ basis: choice, draft: draftOf(recipeOf(choice)) }),

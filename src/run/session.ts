@@ -18,7 +18,7 @@ import { type Corpus, makeCorpus } from './corpus.ts';
 import { type Dataset, type DroppedParts, problemsFor } from './datasetCorpus.ts';
 import type { AblationResult, RunEstimate, RunEvent, RunInputPrints, RunSummary, StepProfile } from './events.ts';
 import { estimateRun } from './estimate.ts';
-import { filePrint, modelPrint } from './fingerprint.ts';
+import { checkSameInputs, filePrint, modelPrint } from './fingerprint.ts';
 import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
@@ -57,10 +57,16 @@ export async function loadFolder(gpu: GpuContext, folder: DroppedModel, options:
   return model;
 }
 
-/** How a run is kept while it goes on, and what it goes on from. */
+/** What recipes call dropped. */
+export interface Given {
+  model: DroppedModel | null;
+  dataset: Dataset | null;
+}
+
+/** How a run is kept while it goes on, and what it goes on from: with what it was given at its start, whatever is given now. */
 export interface Keeping {
   keep: NonNullable<RunInputs['keep']>;
-  from?: { checkpoint: Checkpoint; events: readonly RunEvent[] };
+  from?: { checkpoint: Checkpoint; events: readonly RunEvent[]; given: Given };
 }
 
 /** An earlier run, from its bundle. */
@@ -78,8 +84,7 @@ export class Session {
   private device: GpuContext;
   private readonly reopen: () => Promise<GpuContext>;
   readonly control: { current: RunControl | null } = { current: null };
-  private model: DroppedModel | null = null;
-  private dataset: Dataset | null = null;
+  private readonly given: Given = { model: null, dataset: null };
   private events: RunEvent[] = [];
   private recipe: Recipe | null = null;
   /** Trained arms as folders. */
@@ -107,15 +112,15 @@ export class Session {
     return this.device;
   }
 
-  give(parts: { model?: DroppedModel | null; dataset?: Dataset | null }): void {
-    if (parts.model) this.model = parts.model;
-    if (parts.dataset) this.dataset = parts.dataset;
+  give(parts: Partial<Given>): void {
+    if (parts.model) this.given.model = parts.model;
+    if (parts.dataset) this.given.dataset = parts.dataset;
   }
-  forget(part: 'model' | 'dataset'): void {
-    this[part] = null;
+  forget(part: keyof Given): void {
+    this.given[part] = null;
   }
   get dropped(): DroppedModel | null {
-    return this.model;
+    return this.given.model;
   }
 
   /** Takes an earlier run in place of the last one; nothing is computed and no weights are read. Throws RecipeError while a run goes on. */
@@ -136,14 +141,17 @@ export class Session {
   /** Runs to the end. `embedded` is asked for the base model of a built-in task. Throws before the start when the recipe does not fit. */
   async run(recipe: Recipe, embedded: ReadEmbedded, emit: (event: RunEvent) => void, keeping?: Keeping): Promise<RunSummary> {
     if (this.control.current) throw new RecipeError('A run is going on. Stop it first.');
-    this.checkFits(recipe);
+    const given = { ...(keeping?.from?.given ?? this.given) };
+    checkFits(recipe, given);
     const control = new RunControl();
     this.control.current = control;
     try {
       await this.measuring;
       this.releaseAblation();
-      const folder = await this.folderOf(recipe, embedded);
-      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder));
+      const folder = await folderOf(recipe, given, embedded);
+      const inputs = await printsOf(recipe, folder, given);
+      if (keeping?.from) checkSameInputs(recipe, keeping.from.events, inputs);
+      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder, given));
       const ranges = [...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens);
       const positions = Math.max(corpus.maxTokens, corpus.free?.T ?? 0, ...ranges);
       if (positions > folder.config.architecture.maxPositions)
@@ -164,7 +172,7 @@ export class Session {
         architecture: folder.config.architecture,
         load: (model) => (recipe.model === 'fresh' ? drawWeights(model, recipe.seed, recipe.base) : model.load(folder.weights)),
         corpus,
-        inputs: await this.prints(recipe, folder),
+        inputs,
         control,
         ...(keeping ? { keep: keeping.keep } : {}),
         ...(keeping?.from ? { from: keeping.from.checkpoint } : {}),
@@ -198,39 +206,21 @@ export class Session {
 
   /** What the recipe will take here. Throws as run does. */
   async estimate(recipe: Recipe, embedded: ReadEmbedded): Promise<RunEstimate> {
-    this.checkFits(recipe);
-    const folder = await this.folderOf(recipe, embedded);
-    const problems = await problemsFor(recipe, this.dataset);
+    const given = { ...this.given };
+    checkFits(recipe, given);
+    const folder = await folderOf(recipe, given, embedded);
+    const problems = await problemsFor(recipe, given.dataset);
     // nothing is judged here: that there would be a judge is what the plan depends on
     const judge = { judge: () => Promise.reject(new Error('An estimate judges nothing.')), unjudged: new Map() };
-    const parts = { tokenizer: folder.tokenizer, dataset: this.dataset, endIds: folder.config.eosIds, problems, judge };
+    const parts = { tokenizer: folder.tokenizer, dataset: given.dataset, endIds: folder.config.eosIds, problems, judge };
     const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, parts);
     return estimateRun(this.gpu, recipe, folder.config.architecture, corpus);
   }
 
-  private checkFits({ model, task: { kind } }: Recipe): void {
-    if (model !== 'dropped' && !isBuiltin(kind))
-      throw new RecipeError(`The ${model} model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
-    if (model === 'dropped' && !this.model)
-      throw new RecipeError(
-        'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
-      );
-  }
-
-  private async prints(recipe: Recipe, folder: DroppedModel): Promise<RunInputPrints> {
-    const model = recipe.model === 'fresh' ? '' : await modelPrint(folder.weights);
-    return { model, data: 'maxTokens' in recipe.task && this.dataset?.file ? await filePrint(this.dataset.file) : '' };
-  }
-
-  private async parts(recipe: Recipe, { tokenizer, config }: DroppedModel): Promise<DroppedParts> {
-    const problems = await problemsFor(recipe, this.dataset);
+  private async parts(recipe: Recipe, { tokenizer, config }: DroppedModel, { dataset }: Given): Promise<DroppedParts> {
+    const problems = await problemsFor(recipe, dataset);
     const judged = problems !== null && recipe.task.kind === 'code' && recipe.task.verify;
-    return { tokenizer, dataset: this.dataset, endIds: config.eosIds, problems, judge: judged ? await judgeIn(this.sandbox()) : null };
-  }
-
-  private async folderOf({ model, task: { kind } }: Recipe, embedded: ReadEmbedded): Promise<DroppedModel> {
-    if (model === 'dropped' || !isBuiltin(kind)) return this.model as DroppedModel;
-    return model === 'fresh' ? freshFolder(builtinTask(kind)) : embeddedModel(await embedded(kind));
+    return { tokenizer, dataset, endIds: config.eosIds, problems, judge: judged ? await judgeIn(this.sandbox()) : null };
   }
 
   /**
@@ -326,9 +316,9 @@ export class Session {
   private async startedFrom(recipe: Recipe): Promise<DroppedModel> {
     if (this.from) return this.from;
     if (!this.opened) throw new RecipeError('Nothing has run yet, so there is no model that it started from. Press Run first.');
-    if (recipe.model === 'dropped' && !this.model)
+    if (recipe.model === 'dropped' && !this.given.model)
       throw new RecipeError('A bundle does not hold the model that its run started from. Drop that model too, then choose again.');
-    const folder = await this.folderOf(recipe, this.opened);
+    const folder = await folderOf(recipe, this.given, this.opened);
     const print = this.inputsOfHeld()?.model;
     if (recipe.model !== 'fresh' && print && print !== (await modelPrint(folder.weights)))
       throw new RecipeError(
@@ -345,13 +335,14 @@ export class Session {
     const folder = this.arms.values().next().value;
     if (!this.opened || !folder) throw new RecipeError('Nothing has run yet, so there is nothing to measure on. Press Run first.');
     if ('maxTokens' in recipe.task) {
-      if (!this.dataset)
+      const { dataset } = this.given;
+      if (!dataset)
         throw new RecipeError('A bundle does not hold the data that its run was judged on. Drop that dataset too, then try again.');
       const print = this.inputsOfHeld()?.data;
-      if (print && this.dataset.file && print !== (await filePrint(this.dataset.file)))
+      if (print && dataset.file && print !== (await filePrint(dataset.file)))
         throw new RecipeError(`The run had other data than the dropped dataset (fingerprint ${print}). Drop its dataset, then try again.`);
     }
-    return (this.corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder)));
+    return (this.corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder, this.given)));
   }
 
   private inputsOfHeld(): RunInputPrints | undefined {
@@ -387,4 +378,23 @@ export class Session {
     for (const arm of this.arms.keys()) for (const file of this.exportModel(arm)) files[`model/${arm}/${file.name}`] = await collect(file);
     return files;
   }
+}
+
+function checkFits({ model, task: { kind } }: Recipe, given: Given): void {
+  if (model !== 'dropped' && !isBuiltin(kind))
+    throw new RecipeError(`The ${model} model knows only the built-in tasks; a ${kind} task needs a dropped model.`);
+  if (model === 'dropped' && !given.model)
+    throw new RecipeError(
+      'The recipe asks for a dropped model, and none was dropped. Drop config.json, model.safetensors and tokenizer.json.',
+    );
+}
+
+async function folderOf({ model, task: { kind } }: Recipe, given: Given, embedded: ReadEmbedded): Promise<DroppedModel> {
+  if (model === 'dropped' || !isBuiltin(kind)) return given.model as DroppedModel;
+  return model === 'fresh' ? freshFolder(builtinTask(kind)) : embeddedModel(await embedded(kind));
+}
+
+async function printsOf(recipe: Recipe, folder: DroppedModel, { dataset }: Given): Promise<RunInputPrints> {
+  const model = recipe.model === 'fresh' ? '' : await modelPrint(folder.weights);
+  return { model, data: 'maxTokens' in recipe.task && dataset?.file ? await filePrint(dataset.file) : '' };
 }

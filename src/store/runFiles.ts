@@ -1,7 +1,9 @@
 // A run's files: its log, its checkpoints in two generations, what was dropped for it, its bundle. One writer at a time (runLocks.ts sees to it).
-// Promises: a checkpoint is acknowledged only when it and the log before it are on disk; what was acknowledged is given back whole, or a newer one.
+// Promises: a checkpoint is acknowledged only when it and the log before it are on disk; what was acknowledged is given back whole, or a newer one; a copy of
+// a dropped file is given back only with the bytes that it had.
+import * as v from 'valibot';
 import type { RunEvent } from '../run/events.ts';
-import { type Files, StorageFull } from './files.ts';
+import type { Files } from './files.ts';
 import { readGeneration, removeGenerations, writeGeneration } from './generations.ts';
 import { logRecord, readLogRecords } from './logRecords.ts';
 import type { RunSizes } from './storedRun.ts';
@@ -125,22 +127,77 @@ export async function leftByRuns(files: Files): Promise<{ resumable: Set<string>
   return left;
 }
 
-export async function keepInput(files: Files, id: string, path: string, bytes: Uint8Array): Promise<void> {
-  // a name of any kind: its bytes in hexadecimal, so that it can leave no folder
-  const name = [...new TextEncoder().encode(path)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (name.length > 240) throw new StorageFull(`The name ${path} is too long to be kept.`);
-  await files.write(`${inputsOf(id)}/${name}`, bytes);
+/** A file that a run is given. */
+export interface InputFile {
+  path: string;
+  sizeBytes: number;
+  read(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-export async function keptInputs(files: Files, id: string): Promise<{ path: string; bytes: Uint8Array<ArrayBuffer> }[]> {
-  const found: { path: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
-  for (const { path } of await files.list(inputsOf(id))) {
-    const name = path.slice(inputsOf(id).length + 1);
-    const bytes = await files.read(path);
-    const text = new TextDecoder().decode(Uint8Array.from(name.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
-    if (bytes) found.push({ path: text, bytes });
+/** One that it was given, as it is found again. */
+export interface KeptInput {
+  path: string;
+  sizeBytes: number;
+  /** Hexadecimal SHA-256 of its bytes; null of one that was never copied. */
+  sha256: string | null;
+  /** Null where there is no copy, or one that is not what it was. */
+  bytes: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Not a name in hexadecimal, as those of the copies are. */
+const LIST = 'list';
+const LONGEST_NAME = 240;
+
+/** Lists what a run is given, and copies it, smaller files first, as long as the copies stay within `mostBytes`. */
+export async function keepInputs(files: Files, id: string, inputs: readonly InputFile[], mostBytes: number): Promise<void> {
+  const list: Omit<KeptInput, 'bytes'>[] = [];
+  let left = mostBytes;
+  for (const { path, sizeBytes, read } of [...inputs].sort((a, b) => a.sizeBytes - b.sizeBytes)) {
+    let sha256: string | null = null;
+    if (sizeBytes <= left && copyName(path).length <= LONGEST_NAME) {
+      const bytes = await read();
+      sha256 = await sha256Of(bytes);
+      await files.write(`${inputsOf(id)}/${copyName(path)}`, bytes);
+      left -= sizeBytes;
+    }
+    list.push({ path, sizeBytes, sha256 });
+  }
+  await files.write(`${inputsOf(id)}/${LIST}`, new TextEncoder().encode(JSON.stringify(list)));
+}
+
+/** What a run was given, each file with its copy where that is whole; null where nothing was listed. */
+export async function keptInputs(files: Files, id: string): Promise<KeptInput[] | null> {
+  const list = readList(await files.read(`${inputsOf(id)}/${LIST}`));
+  if (!list) return null;
+  const found: KeptInput[] = [];
+  for (const { path, sizeBytes, sha256 } of list) {
+    const bytes = sha256 === null ? null : await files.read(`${inputsOf(id)}/${copyName(path)}`);
+    found.push({ path, sizeBytes, sha256, bytes: bytes && (await sha256Of(bytes)) === sha256 ? bytes : null });
   }
   return found;
+}
+
+const inputList = v.array(v.object({ path: v.string(), sizeBytes: v.number(), sha256: v.nullable(v.string()) }));
+
+function readList(bytes: Uint8Array | null): v.InferOutput<typeof inputList> | null {
+  try {
+    return bytes && v.parse(inputList, JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return null;
+  }
+}
+
+export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+}
+
+/** A name of any kind: its bytes in hexadecimal, so that it can leave no folder. */
+function copyName(path: string): string {
+  return hex(new TextEncoder().encode(path));
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export function readBundle(files: Files, id: string): Promise<Uint8Array<ArrayBuffer> | null> {

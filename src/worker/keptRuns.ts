@@ -1,11 +1,14 @@
 // The kept runs, as the worker serves them: files, index and locks together. Promises that a run has one writer over all tabs, and that where nothing
 // can be stored everything still works in memory, said once. Refuses to touch a run that another tab has.
+import { type ByteSource, fromBlob, fromBytes } from '../formats/byteSource.ts';
 import { lockRun, lockedRuns } from '../store/runLocks.ts';
 import { type Files, StorageGone } from '../store/files.ts';
 import { openOpfs } from '../store/opfs.ts';
 import { storageEstimate } from '../store/persistence.ts';
 import {
-  keepInput,
+  type InputFile,
+  type KeptInput,
+  keepInputs,
   keptInputs,
   leftByRuns,
   openCheckpoint,
@@ -13,6 +16,7 @@ import {
   readLog,
   removeRun,
   RunWriter,
+  sha256Of,
   storedSizes,
 } from '../store/runFiles.ts';
 import { runIndex } from '../store/runIndex.ts';
@@ -23,7 +27,7 @@ import { RunKeeper } from '../run/runKeeper.ts';
 import { decodeState } from '../run/stateBytes.ts';
 import type { KeptState, StorageUse } from './protocol.ts';
 
-/** Dropped files above this are not copied: the run can be resumed after the same drop. */
+/** Copies of dropped files take at most this: a run is resumed with the same files dropped again where they are larger. */
 const MOST_INPUT_BYTES = 512 * 2 ** 20;
 
 type Dropped = readonly { path: string; file: File }[];
@@ -32,10 +36,10 @@ export interface DroppedInputs {
   model?: Dropped;
   dataset?: Dropped;
 }
-type Kept = { path: string; bytes: Uint8Array<ArrayBuffer> }[];
-export interface KeptInputs {
-  model: Kept;
-  dataset: Kept;
+/** What a run was given, from the copies kept with it and from what was dropped again. */
+export interface GivenSources {
+  model: { path: string; source: ByteSource }[];
+  dataset: { path: string; source: ByteSource }[];
 }
 
 let opening: Promise<Files> | null = null;
@@ -69,7 +73,7 @@ export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: 
     free = await lockRun(run.id);
     if (!free) throw new StorageGone(`Another tab has a run ${run.id}.`);
     await runIndex.put(run);
-    if (run.recipe.model === 'dropped') await keepInputs(store, run.id, dropped);
+    if (run.recipe.model === 'dropped') await keepInputs(store, run.id, inputsOf(dropped), MOST_INPUT_BYTES);
     onKept({ kind: 'disk' });
     return new LockedKeeper(new RunWriter(store, run.id), free, onKept);
   } catch (error) {
@@ -82,29 +86,64 @@ export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: 
   }
 }
 
-async function keepInputs(store: Files, id: string, { model = [], dataset = [] }: DroppedInputs): Promise<void> {
+/** All that a run is given, the model's files under model/, the dataset's under dataset/ where they came apart. */
+function inputsOf({ model = [], dataset = [] }: DroppedInputs): InputFile[] {
   const parts = { model, dataset: dataset === model ? [] : dataset };
-  const size = [...parts.model, ...parts.dataset].reduce((n, { file }) => n + file.size, 0);
-  if (size > MOST_INPUT_BYTES) return;
-  for (const part of ['model', 'dataset'] as const)
-    for (const { path, file } of parts[part]) await keepInput(store, id, `${part}/${path}`, new Uint8Array(await file.arrayBuffer()));
+  return (['model', 'dataset'] as const).flatMap((part) =>
+    parts[part].map(({ path, file }) => ({
+      path: `${part}/${path}`,
+      sizeBytes: file.size,
+      read: async () => new Uint8Array(await file.arrayBuffer()),
+    })),
+  );
 }
 
-async function inputsOf(store: Files, id: string): Promise<KeptInputs> {
-  const all = await keptInputs(store, id);
-  const under = (part: string): Kept =>
-    all.filter(({ path }) => path.startsWith(part)).map(({ path, bytes }) => ({ path: path.slice(part.length), bytes }));
-  return { model: under('model/'), dataset: under('dataset/') };
+/** The run's files again. Throws, naming those that are not kept and were not dropped again, newest drop first, as they were. */
+async function sourcesOf(store: Files, { id, name }: StoredRun, dropped: Dropped): Promise<GivenSources> {
+  const sources: GivenSources = { model: [], dataset: [] };
+  const missing: string[] = [];
+  const others: string[] = [];
+  for (const input of (await keptInputs(store, id)) ?? []) {
+    const [part = '', ...rest] = input.path.split('/');
+    const path = rest.join('/');
+    const file = fileName(path);
+    const source = input.bytes ? fromBytes(path, input.bytes) : await droppedAgain(input, path, dropped);
+    if (source) sources[part === 'model' ? 'model' : 'dataset'].push({ path, source });
+    else missing.push(`${file} (${sizeText(input.sizeBytes)})`);
+    if (!source && dropped.some((other) => fileName(other.path) === file)) others.push(file);
+  }
+  if (missing.length === 0) return sources;
+  throw new Error(
+    [
+      `${name} goes on with the files that it was started with; not kept with it: ${missing.join(', ')}.`,
+      ...(others.length > 0
+        ? [`The ${others.join(', ')} dropped here ${others.length === 1 ? 'is another file' : 'are other files'}.`]
+        : []),
+      `Drop ${missing.length === 1 ? 'that file' : 'those files'}, then press Resume.`,
+    ].join(' '),
+  );
 }
+
+async function droppedAgain({ sizeBytes, sha256 }: KeptInput, path: string, dropped: Dropped): Promise<ByteSource | null> {
+  for (const { path: other, file } of dropped) {
+    if (fileName(other) !== fileName(path) || file.size !== sizeBytes) continue;
+    if (sha256 === null || (await sha256Of(new Uint8Array(await file.arrayBuffer()))) === sha256) return fromBlob(path, file);
+  }
+  return null;
+}
+
+const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+const sizeText = (bytes: number): string => `${bytes.toLocaleString('en-US')} bytes`;
 
 export interface Resumed {
   run: StoredRun;
   keeper: LockedKeeper;
   from: { checkpoint: Checkpoint; events: RunEvent[] };
-  inputs: KeptInputs;
+  inputs: GivenSources;
 }
 
-export async function resumeKept(id: string, onKept: (state: KeptState) => void): Promise<Resumed> {
+/** `dropped`: everything that was dropped here, the newest first. */
+export async function resumeKept(id: string, dropped: Dropped, onKept: (state: KeptState) => void): Promise<Resumed> {
   const store = await files();
   const run = (await runIndex.all()).find((r) => r.id === id);
   if (!run) throw new Error(`Run ${id} is not kept here. Choose one of the list.`);
@@ -113,6 +152,7 @@ export async function resumeKept(id: string, onKept: (state: KeptState) => void)
   try {
     const kept = await openCheckpoint(store, id);
     if (!kept) throw new Error(`No whole checkpoint of ${run.name} is left. Its log can be read; run its recipe again.`);
+    const inputs = await sourcesOf(store, run, dropped);
     const checkpoint = decodeState(kept.state) as Checkpoint;
     const steps = kept.repeated.filter((event) => event.type === 'metrics').length;
     const parts = [
@@ -126,7 +166,7 @@ export async function resumeKept(id: string, onKept: (state: KeptState) => void)
       run,
       keeper: new LockedKeeper(kept.writer, free, onKept),
       from: { checkpoint, events: [...kept.events, notice] },
-      inputs: await inputsOf(store, id),
+      inputs,
     };
   } catch (error) {
     free();

@@ -15,7 +15,7 @@ import { datasetOf } from '../run/datasetCorpus.ts';
 import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
 import { previewDataset } from '../run/preview.ts';
-import { embeddedModel, type EmbeddedFiles, type Keeping, Session } from '../run/session.ts';
+import { embeddedModel, type EmbeddedFiles, type Given, type Keeping, Session } from '../run/session.ts';
 import { type Arm, ARMS, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { LogError, readLog } from '../share/logReader.ts';
@@ -24,8 +24,8 @@ import {
   beginKept,
   deleteKept,
   type DroppedInputs,
+  type GivenSources,
   keepRow,
-  type KeptInputs,
   keptRuns,
   type LockedKeeper,
   readKept,
@@ -42,9 +42,11 @@ holdLifeLock(self.name);
 
 let session: Promise<Session> | null = null;
 /** Given before there was a GPU, or without one: kept, so that a drop can be looked at anywhere. */
-const given: Parameters<Session['give']>[0] = {};
+const given: Partial<Given> = {};
 /** The files that they came from, for runs that are kept. */
 const givenFiles: DroppedInputs = {};
+/** Every file that was dropped, the newest first: a run may be resumed with some of them. */
+const droppedFiles: { path: string; file: File }[] = [];
 const BATCH_MS = 100;
 
 async function open(): Promise<Session> {
@@ -118,7 +120,11 @@ async function carry(
   const stream = new EventStream(onEvent);
   keeper?.pauseBy(() => void lab.control.current?.pause());
   try {
+    let earlier = from?.events ?? [];
     const emit = (event: RunEvent): void => {
+      // a run that is resumed begins with what it had said, and only once nothing keeps it from going on
+      if (earlier.length > 0) onEvent([...earlier]);
+      earlier = [];
       keeper?.take(event);
       stream.push(event);
     };
@@ -131,13 +137,12 @@ async function carry(
   }
 }
 
-/** What was dropped for a run, from the copies that were kept with it. */
-async function recogniseKept({ model, dataset }: KeptInputs): Promise<typeof given> {
-  const read = (files: KeptInputs['model']) => recognise(files.map(({ path, bytes }) => ({ path, source: fromBytes(path, bytes) })));
-  const parts: typeof given = {};
+/** What a run was given at its start; where nothing is known of that, what is given now. */
+async function recogniseSources({ model, dataset }: GivenSources): Promise<Given> {
+  const parts: Given = { model: given.model ?? null, dataset: given.dataset ?? null };
   for (const files of [model, dataset]) {
     if (files.length === 0) continue;
-    const found = await read(files);
+    const found = await recognise(files);
     if (files === model && found.model) parts.model = found.model;
     if (found.dataset) parts.dataset = datasetOf(found.dataset);
   }
@@ -199,6 +204,7 @@ const api: LabWorkerApi = {
     const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
     if (parts.model) given.model = parts.model;
     if (parts.dataset) given.dataset = parts.dataset;
+    droppedFiles.unshift(...files);
     if (model) givenFiles.model = files;
     if (dataset) givenFiles.dataset = files;
     if (session) (await session.catch(() => null))?.give(parts);
@@ -243,10 +249,12 @@ const api: LabWorkerApi = {
 
   resumeRun: plain(async (id, onEvent, onKept) => {
     const lab = await sessionOf();
-    const began = await resumeKept(id, onKept);
-    lab.give(await recogniseKept(began.inputs));
-    onEvent(began.from.events);
-    await carry(lab, began.run.recipe, onEvent, began.keeper, began.from);
+    const { run, keeper, from, inputs } = await resumeKept(id, droppedFiles, onKept);
+    try {
+      await carry(lab, run.recipe, onEvent, keeper, { ...from, given: await recogniseSources(inputs) });
+    } finally {
+      keeper.close();
+    }
   }),
 
   keptRuns,

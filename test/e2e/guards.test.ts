@@ -1,25 +1,12 @@
 // Stories of what must not happen: a page without WebGPU that is dead or silent, and a byte that leaves the tab.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Worker } from 'playwright-core';
+import { chromium, type Worker } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unpackChromium } from '../../scripts/unpack.mjs';
-import { button, dropFiles, LabBrowser, openPage } from './support/labBrowser.ts';
+import { button, dropFiles, LabBrowser, openPage, withoutWebGpu } from './support/labBrowser.ts';
 
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-
-/** No flag takes navigator.gpu away: the worker, which alone asks for it, begins without. */
-function withoutWebGpu(browser: Browser): Browser {
-  const newContext: Browser['newContext'] = async (options) => {
-    const context = await browser.newContext(options);
-    await context.route(/lab\.worker[^/]*\.js$/, async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: `delete WorkerNavigator.prototype.gpu;${await response.text()}` });
-    });
-    return context;
-  };
-  return Object.assign(Object.create(browser) as Browser, { newContext });
-}
 
 describe('the guards', () => {
   let lab: LabBrowser;
@@ -56,7 +43,7 @@ describe('the guards', () => {
       env: { ...process.env, ...env } as Record<string, string>,
     });
     try {
-      const { page, faults } = await openPage(what === 'WebGPU' ? withoutWebGpu(browser) : browser, lab.url, '');
+      const { page, faults } = await openPage(browser, lab.url, '', what === 'WebGPU' ? withoutWebGpu : undefined);
       await page.getByText(reason).waitFor();
       expect(await button(page, 'Run').isDisabled()).toBe(true);
       await page.locator('.uplot canvas').first().waitFor();

@@ -4,7 +4,18 @@ import { parseRecipe } from '../../src/run/recipe.ts';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
-import { button, downloadBy, dropFiles, LabBrowser, recipeOnPage, RUN_LIMIT_MS, runToEnd, setRecipe } from './support/labBrowser.ts';
+import {
+  button,
+  curves,
+  downloadBy,
+  dropFiles,
+  expectSameCurves,
+  LabBrowser,
+  recipeOnPage,
+  RUN_LIMIT_MS,
+  runToEnd,
+  setRecipe,
+} from './support/labBrowser.ts';
 
 /** Seconds on any adapter: every stage, a step or two of each. */
 const TINY = {
@@ -160,12 +171,7 @@ describe('the page', () => {
     const other = await lab.open(new URL(page.url()).hash);
     await other.page.getByText('Recipe and curves from a link, as they were sent; nothing has run here.').waitFor();
     expect(await results(other.page).textContent()).toBe(await results(page).textContent());
-    const [sent, opened] = [await curves(page), await curves(other.page)];
-    expect(opened.map(withoutNumbers)).toEqual(sent.map(withoutNumbers));
-    // links round their curves
-    sent.flatMap(numbersOf).forEach((value, i) => {
-      expect(Math.abs(opened.flatMap(numbersOf)[i]! - value)).toBeLessThanOrEqual(0.002 * Math.max(1, Math.abs(value)));
-    });
+    expectSameCurves(await curves(page), await curves(other.page));
     expect(await recipeOnPage(other.page)).toEqual(parseRecipe(TINY));
     expect(await other.page.title()).toBe('RA3 Lab');
     expect(await other.page.getByRole('list', { name: 'Notices' }).count()).toBe(0);
@@ -173,17 +179,6 @@ describe('the page', () => {
     await other.page.close();
   });
 });
-
-const NUMBER = /[−-]?\d+(\.\d+)?/g;
-const numbersOf = (label: string): number[] => (label.match(NUMBER) ?? []).map((text) => Number(text.replace('−', '-')));
-const withoutNumbers = (label: string): string => label.replace(NUMBER, '#');
-
-/** What each chart says of its lines, for those who cannot see it. */
-async function curves(page: Page): Promise<string[]> {
-  const charts = page.getByRole('img', { name: / over (RLVR step|E-step|step): / });
-  await charts.first().waitFor();
-  return Promise.all((await charts.all()).map(async (chart) => (await chart.getAttribute('aria-label')) ?? ''));
-}
 
 /** A text once it has stood still for a second and a half. */
 async function settled(read: () => Promise<string | null>): Promise<string> {

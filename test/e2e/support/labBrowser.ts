@@ -2,7 +2,8 @@
 // Refuses nothing; a fault is anything that a person would find in the console: an error, or a request that leaves the page's origin.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Download, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Download, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { type OpenBrowser, openBrowser } from '../../../scripts/browser.mjs';
 import { ensurePage } from '../../../scripts/build.mjs';
 import { PAGE_DIR, ROOT } from '../../../scripts/paths.mjs';
@@ -40,8 +41,8 @@ export class LabBrowser {
   }
 
   /** The page in a profile of its own: no storage, no cache, nothing dropped. Closing the page closes the profile. */
-  async open(hash = ''): Promise<OpenedPage> {
-    return openPage(this.browser.context.browser() as Browser, this.url, hash);
+  async open(hash = '', prepare?: Prepare): Promise<OpenedPage> {
+    return openPage(this.browser.context.browser() as Browser, this.url, hash, prepare);
   }
 
   async close(): Promise<void> {
@@ -50,8 +51,19 @@ export class LabBrowser {
   }
 }
 
-export async function openPage(browser: Browser, url: string, hash: string): Promise<OpenedPage> {
+/** What is done to a profile before its page opens. */
+type Prepare = (context: BrowserContext) => Promise<unknown>;
+
+/** No flag takes navigator.gpu away: the worker, which alone asks for it, begins without. */
+export const withoutWebGpu: Prepare = (context) =>
+  context.route(/lab\.worker[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `delete WorkerNavigator.prototype.gpu;${await response.text()}` });
+  });
+
+export async function openPage(browser: Browser, url: string, hash: string, prepare?: Prepare): Promise<OpenedPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US' });
+  await prepare?.(context);
   const page = await context.newPage();
   page.on('close', () => void context.close().catch(() => undefined));
   const faults: string[] = [];
@@ -108,6 +120,33 @@ export async function dropFiles(page: Page, files: Parameters<ReturnType<Page['g
   await page.getByLabel('Files', { exact: true }).setInputFiles(files);
   await page.locator('.recognised').waitFor();
   await page.getByRole('region', { name: 'Model and dataset' }).getByText('Reading…').waitFor({ state: 'hidden' });
+}
+
+/** The tab dies as it does when its process is killed. */
+export async function crash(page: Page): Promise<void> {
+  const crashed = page.waitForEvent('crash');
+  await page.goto('chrome://crash').catch(() => undefined);
+  await crashed;
+  await page.close();
+}
+
+/** What each chart says of its lines, for those who cannot see it. */
+export async function curves(page: Page): Promise<string[]> {
+  const charts = page.getByRole('img', { name: / over (RLVR step|E-step|step): / });
+  await charts.first().waitFor();
+  return Promise.all((await charts.all()).map(async (chart) => (await chart.getAttribute('aria-label')) ?? ''));
+}
+
+const NUMBER = /[−-]?\d+(\.\d+)?/g;
+const numbersOf = (label: string): number[] => (label.match(NUMBER) ?? []).map((text) => Number(text.replace('−', '-')));
+const withoutNumbers = (label: string): string => label.replace(NUMBER, '#');
+
+/** A link's curves are those that were sent, to the digits that links keep. */
+export function expectSameCurves(sent: string[], opened: string[]): void {
+  expect(opened.map(withoutNumbers)).toEqual(sent.map(withoutNumbers));
+  sent.flatMap(numbersOf).forEach((value, i) => {
+    expect(Math.abs(opened.flatMap(numbersOf)[i]! - value)).toBeLessThanOrEqual(0.002 * Math.max(1, Math.abs(value)));
+  });
 }
 
 const SAMPLES = join(ROOT, '..', 'shared');

@@ -93,6 +93,7 @@ function scriptedWorker() {
     tellKept: (state: KeptState) => tellKept(state),
     emit: (...events: RunEvent[]) => emit(events),
     finish: () => settle?.resolve(),
+    refuse: (message: string) => settle?.reject(new Error(message)),
     die: (hung = false) => {
       const error = new WorkerGone(hung ? 'The worker has not answered.' : 'The worker ended unexpectedly.', hung);
       for (const listener of listeners.splice(0)) listener(error);
@@ -270,6 +271,20 @@ describe('the lab', () => {
     expect(lab.log().events).toEqual([notice]);
     await lab.resumeRun('bb');
     expect(worker.calls).not.toContain('run');
+    const refused = lab.resumeRun('a');
+    worker.refuse('Drop model.safetensors, then press Resume.');
+    await refused;
+    expect(state()).toMatchObject({
+      shownId: 'a',
+      activity: 'idle',
+      workerRunId: null,
+      alerts: ['Drop model.safetensors, then press Resume.'],
+    });
+    expect(lab.log().events).toEqual([notice]);
+    await lab.refreshRuns();
+    lab.setField('seed', 77);
+    lab.useRecipeOf('a');
+    expect(state().draft.recipe).toEqual(LINK_BASE_V1);
     const resumed = lab.resumeRun('a');
     worker.emit(notice, { type: 'end', summary: { status: 'finished', error: null, results: [], tokPerS: 1, timeMs: 1 } });
     worker.tellKept({ kind: 'disk' });

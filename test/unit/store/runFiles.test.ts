@@ -4,7 +4,7 @@ import type { RunEvent } from '../../../src/run/events.ts';
 import { crc32 } from '../../../src/formats/crc32.ts';
 import { readLogRecords, logRecord } from '../../../src/store/logRecords.ts';
 import {
-  keepInput,
+  keepInputs,
   keptInputs,
   leftByRuns,
   openCheckpoint,
@@ -20,6 +20,7 @@ const ID = 'a';
 const said = (n: number): RunEvent => ({ type: 'metrics', stage: 'rlvr', arm: 'ra3', step: n, values: { n } });
 const stepsOf = (events: readonly RunEvent[]): number[] => events.map((e) => (e.type === 'metrics' ? e.step : -1));
 const state = (n: number): Uint8Array => new Uint8Array(50).fill(n);
+const input = (path: string, ...bytes: number[]) => ({ path, sizeBytes: bytes.length, read: async () => Uint8Array.from(bytes) });
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
 /** Four checkpoints, each with an event before it. Gives the number of those that were acknowledged; a failure is swallowed, as the run does. */
@@ -133,18 +134,36 @@ describe('a run on disk', () => {
     expect(stepsOf((await readLog(files, ID)).events)).toEqual([1, 2]);
   });
 
+  it('copies what a run was given, smaller files first, up to a limit; a file without a whole copy is named all the same', async () => {
+    const files = new FakeFiles();
+    const long = 'x'.repeat(200);
+    expect(await keptInputs(files, ID)).toBe(null);
+    await keepInputs(files, ID, [input('b', 1, 2, 3), input('a', 4), input(long, 5), input('c', 6, 7)], 5);
+    const kept = (await keptInputs(files, ID))!;
+    expect(kept.map(({ path, sizeBytes, bytes }) => [path, sizeBytes, bytes && [...bytes]])).toEqual([
+      ['a', 1, [4]],
+      [long, 1, null],
+      ['c', 2, [6, 7]],
+      ['b', 3, null],
+    ]);
+    expect(kept.map(({ sha256 }) => sha256 !== null)).toEqual([true, false, true, false]);
+    const name = [...files.held.keys()].find((path) => path.endsWith('/63'))!;
+    files.held.get(name)![1]! ^= 1;
+    expect((await keptInputs(files, ID))![2]).toEqual({ ...kept[2], bytes: null });
+  });
+
   it('at the end leaves the log and the bundle, and counts every byte by run and kind until it is removed', async () => {
     const files = new FakeFiles();
-    await keepInput(files, ID, '../models/a b.bin', Uint8Array.of(1, 2));
+    await keepInputs(files, ID, [input('../models/a b.bin', 1, 2)], 10);
     expect([...files.held.keys()].every((path) => path.startsWith('runs/a/') && !path.includes('..'))).toBe(true);
-    expect(await keptInputs(files, ID)).toEqual([{ path: '../models/a b.bin', bytes: Uint8Array.of(1, 2) }]);
+    const listBytes = files.held.get('runs/a/inputs/list')!.length;
     const writer = new RunWriter(files, ID);
     writer.take(said(1));
     await writer.checkpoint(state(1));
     expect(await leftByRuns(files)).toEqual({ resumable: new Set([ID]), bundled: new Set() });
     const [held] = await storedSizes(files);
     expect(held!.checkpointBytes).toBeGreaterThan(50);
-    expect(held!.inputBytes).toBe(2);
+    expect(held!.inputBytes).toBe(2 + listBytes);
     await writer.end(Uint8Array.of(9, 9, 9));
     expect(await readBundle(files, ID)).toEqual(Uint8Array.of(9, 9, 9));
     expect(await leftByRuns(files)).toEqual({ resumable: new Set(), bundled: new Set([ID]) });
