@@ -127,7 +127,7 @@ export interface Lab {
   useDrop(): void;
   useDroppedRecipe(): void;
   /** The recipe of a listed run becomes the one at hand. */
-  useRecipeOf(id: string): void;
+  takeRecipeOf(id: string): void;
   choosePreset(choice: PresetChoice): void;
   setField(path: string, value: unknown): void;
   setText(text: string): void;
@@ -671,7 +671,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       const recipe = get().recognised?.recipe;
       if (recipe) set({ draft: draftOf(recipe), said: 'The recipe is now the dropped one' });
     },
-    useRecipeOf: (id) => {
+    takeRecipeOf: (id) => {
       const entry = entryOf(id);
       if (entry) set({ draft: draftOf(entry.recipe), said: `The recipe is now that of ${entry.name}` });
     },

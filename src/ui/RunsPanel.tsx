@@ -193,7 +193,7 @@ function RowVerbs({ run: { id, name, status, elsewhere } }: { run: RunEntry }) {
     );
   return (
     <p className="run-verbs">
-      <button type="button" className="link" title="Its recipe becomes the one that will run" onClick={() => lab.useRecipeOf(id)}>
+      <button type="button" className="link" title="Its recipe becomes the one that will run" onClick={() => lab.takeRecipeOf(id)}>
         Use its recipe
       </button>
       <button type="button" className="link" onClick={() => setAsked('rename')}>

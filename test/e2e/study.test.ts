@@ -27,15 +27,15 @@ const files = samples(
 );
 const [, weights = ''] = files ?? [];
 
-/** A few steps of everything, and E-steps enough to be interrupted in. */
+/** A few steps of everything. */
 function few(proposed: Recipe): Recipe {
   const learn = { ...proposed.ntp, steps: 2, batch: 2 };
   return {
     ...proposed,
     name: 'study',
     task: { ...proposed.task, maxTokens: 160, maxNewTokens: 16 } as Recipe['task'],
-    arms: ['base', 'ra3'],
-    ra3: { ...proposed.ra3, emIterations: 1, eSteps: 8, programs: 2, group: 2, infuse: 4, m: learn },
+    arms: ['ra3'],
+    ra3: { ...proposed.ra3, emIterations: 1, eSteps: 4, programs: 2, group: 2, infuse: 4, m: learn },
     rlvr: { ...proposed.rlvr, steps: 1, prompts: 2, group: 2 },
     evaluate: { ...proposed.evaluate, prompts: 2, samples: 2 },
   };
@@ -123,6 +123,7 @@ describe.runIf(files)('a study', () => {
 
     await button(page, 'Use its recipe').click();
     await button(page, 'Form').click();
+    await page.locator('summary').filter({ hasText: /^RA3 mid-training/ }).click();
     await page.getByLabel('Penalty c').fill('0.5');
     await page.getByText(/^Unlike the last run: /).waitFor();
     await button(page, 'Run').click();

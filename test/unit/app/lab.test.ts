@@ -283,7 +283,7 @@ describe('the lab', () => {
     expect(lab.log().events).toEqual([notice]);
     await lab.refreshRuns();
     lab.setField('seed', 77);
-    lab.useRecipeOf('a');
+    lab.takeRecipeOf('a');
     expect(state().draft.recipe).toEqual(LINK_BASE_V1);
     const resumed = lab.resumeRun('a');
     worker.emit(notice, { type: 'end', summary: { status: 'finished', error: null, results: [], tokPerS: 1, timeMs: 1 } });
