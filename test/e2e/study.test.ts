@@ -123,7 +123,10 @@ describe.runIf(files)('a study', () => {
 
     await button(page, 'Use its recipe').click();
     await button(page, 'Form').click();
-    await page.locator('summary').filter({ hasText: /^RA3 mid-training/ }).click();
+    await page
+      .locator('summary')
+      .filter({ hasText: /^RA3 mid-training/ })
+      .click();
     await page.getByLabel('Penalty c').fill('0.5');
     await page.getByText(/^Unlike the last run: /).waitFor();
     await button(page, 'Run').click();
