@@ -1,16 +1,16 @@
 // What the page knows of its own delivery: who sends its policy, whether it opens offline, whether a newer release is there; and what the policy
 // has refused since the page was opened. Nothing here reloads the page but a person's own wish.
 import { createStore } from 'zustand/vanilla';
+import { onRefusal, type Refusal } from '../worker/refusals.ts';
 import { onSite, type SiteState, takeOver, underPagePolicy } from '../worker/site.ts';
 
 export interface Delivery extends SiteState {
-  /** Requests that the policy refused, by directive, newest last. */
-  refused: { directive: string; address: string }[];
+  /** Requests that the policy refused to the page and its workers. */
+  refused: { count: number; last: Refusal | null };
   /** Why the newer release was not opened. */
   notYet: string | null;
 }
 
-const REFUSED_KEPT = 100;
 const SAME_REQUEST_MS = 50;
 
 export const delivery = createStore<Delivery>(() => ({
@@ -18,7 +18,7 @@ export const delivery = createStore<Delivery>(() => ({
   problem: null,
   offline: false,
   newer: false,
-  refused: [],
+  refused: { count: 0, last: null },
   notYet: null,
 }));
 
@@ -27,16 +27,17 @@ export function watchDelivery(): void {
   onSite((state) => delivery.setState(state));
   void underPagePolicy();
   let last = { key: '', at: 0 };
-  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition, timeStamp }) => {
-    if (disposition !== 'enforce') return;
-    const one = { directive: effectiveDirective, address: blockedURI };
+  const count = (one: Refusal, at: number): void => {
     // the header's policy and the page's own each tell of the same request
     const key = `${one.directive} ${one.address}`;
-    const isSame = key === last.key && timeStamp - last.at < SAME_REQUEST_MS;
-    last = { key, at: timeStamp };
-    if (isSame) return;
-    delivery.setState(({ refused }) => ({ refused: [...refused, one].slice(-REFUSED_KEPT) }));
+    const isSame = key === last.key && at - last.at < SAME_REQUEST_MS;
+    last = { key, at };
+    if (!isSame) delivery.setState(({ refused }) => ({ refused: { count: refused.count + 1, last: one } }));
+  };
+  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition, timeStamp }) => {
+    if (disposition === 'enforce') count({ directive: effectiveDirective, address: blockedURI }, timeStamp);
   });
+  onRefusal((one) => count(one, performance.now()));
 }
 
 /** By a person's wish: the newer release in place of this one. */

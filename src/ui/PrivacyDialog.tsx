@@ -69,15 +69,14 @@ function Privacy() {
   );
 }
 
-function Refused({ refused }: { refused: Delivery['refused'] }) {
-  if (refused.length === 0) return 'Nothing had to be refused since the page was opened.';
-  const last = refused.at(-1)!;
-  return `${refused.length === 1 ? 'One request was' : `${refused.length} requests were`} refused since the page was opened, the last by ${last.directive}: ${last.address || 'inline'}.`;
+function Refused({ refused: { count, last } }: { refused: Delivery['refused'] }) {
+  if (!last) return 'Nothing had to be refused to the page or its workers since it was opened.';
+  return `${count === 1 ? 'One request was' : `${count} requests were`} refused to the page and its workers since it was opened, the last by ${last.directive}: ${last.address || 'inline'}.`;
 }
 
 /** The line at the end of the page. */
 export function PrivacyLine() {
-  const refused = useStore(delivery, (s) => s.refused.length);
+  const refused = useStore(delivery, (s) => s.refused.count);
   return (
     <footer className="privacy-line">
       <p>

@@ -7,6 +7,7 @@ import workerUrl from './lab.worker.ts?worker&url';
 import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi, LabWorkerApi } from './protocol.ts';
+import { hearRefusals } from './refusals.ts';
 import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
@@ -31,6 +32,7 @@ const beats = (seconds: number): number => Math.ceil((seconds * 1000) / BEAT_MS)
 /** `hungAfterS` says for how long a worker that was there may be silent before it is ended. */
 export function connectLab(hungAfterS: () => number): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
+  hearRefusals(name);
   const started = underPagePolicy().then(() => new Worker(trustedUrl(workerUrl), { type: 'module', name }));
   const remote = Comlink.wrap<LabWorkerApi>(endpointOf(started));
   const liveness = watchLiveness({

@@ -2,6 +2,7 @@
 // ended with the worker.
 import type { InstrumentName, Settings, TheoryResult } from '../midtrain/theory/contract.ts';
 import workerUrl from './theory.worker.ts?worker&url';
+import { hearRefusals } from './refusals.ts';
 import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
@@ -29,8 +30,10 @@ export interface TheoryWorker {
 }
 
 export function startTheoryWorker(listener: TheoryListener): TheoryWorker {
+  const name = `ra3-lab theory ${crypto.randomUUID()}`;
+  hearRefusals(name);
   const started = underPagePolicy().then(() => {
-    const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name: 'ra3-lab theory' });
+    const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name });
     worker.onmessage = ({ data }: MessageEvent<TheoryAnswer>) => listener.answered(data);
     worker.onerror = (event) => listener.died(event.message || 'its script could not be loaded');
     worker.onmessageerror = () => listener.died('a message could not be read');

@@ -1,9 +1,8 @@
-// Python problems from recipe to evaluated bundle, with a real model and the real sandbox: from the command line, twice, bit for bit the same; and in the tab,
-// from a drop, with per-test verdicts on the page.
+// Python problems from recipe to evaluated bundle, with a real model and the real sandbox, from the command line: twice, bit for bit the same. In the tab
+// they are study.test.ts's.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ensurePage } from '../../scripts/build.mjs';
 import { main } from '../../src/headless/lab.ts';
@@ -11,7 +10,7 @@ import type { ArmResult, RunEvent } from '../../src/run/events.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../src/run/recipe.ts';
 import type { SampleRow } from '../../src/run/verified.ts';
-import { button, downloadBy, dropFiles, LabBrowser, recipeOnPage, runToEnd, samples, setRecipe } from './support/labBrowser.ts';
+import { samples } from './support/labBrowser.ts';
 
 const MODEL = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].map((name) => `models/stories260K/${name}`);
 const model = samples(...MODEL);
@@ -135,52 +134,5 @@ describe.runIf(model)('a run on Python problems from the command line', () => {
     expect(withoutTimes(readFileSync(join(again, 'log.jsonl'), 'utf8'))).toEqual(withoutTimes(text));
     for (const file of ['model/ra3/model.safetensors', 'model/comments/model.safetensors', 'samples/ra3-after.jsonl', 'traces.jsonl'])
       expect(readFileSync(join(again, file)).equals(readFileSync(join(out, file))), file).toBe(true);
-  });
-});
-
-const mbpp = samples('data/mbpp.jsonl.gz');
-
-describe.runIf(model && mbpp)('MBPP and a model, dropped onto the page', () => {
-  let lab: LabBrowser;
-  beforeAll(async () => {
-    lab = await LabBrowser.start();
-  });
-  afterAll(() => lab?.close());
-
-  it('become a recipe with RLVR, a run, verdicts per test and a bundle', { timeout: 600_000 }, async () => {
-    const { page, faults } = await lab.open();
-    await dropFiles(page, [...model!, ...mbpp!]);
-    await page.getByText('MBPP: 974 problems with').waitFor();
-    await button(page, 'Use in the recipe').click();
-    const proposed = (await recipeOnPage(page)) as Recipe;
-    expect(proposed.task).toMatchObject({ kind: 'code', suite: 'mbpp', split: 'dataset', verify: true });
-    expect(proposed.rlvr.steps).toBeGreaterThan(0);
-
-    const few = { ...LEARN, steps: 2, batch: 2 };
-    await setRecipe(page, {
-      ...proposed,
-      task: { ...proposed.task, maxTokens: 160, maxNewTokens: 16 },
-      arms: ['ra3'],
-      ra3: { ...proposed.ra3, eSteps: 1, programs: 2, group: 2, infuse: 4, m: few },
-      rlvr: { ...proposed.rlvr, steps: 1, prompts: 2, group: 2 },
-      evaluate: { ...proposed.evaluate, prompts: 2, samples: 2 },
-    });
-    const log = await runToEnd(page);
-    expect(problemsOf(log)).toEqual([expect.stringMatching(/share 10 words in a row with a training one/)]);
-    expect(resultsOf(log).map((r) => [r.arm, r.phase, Object.keys(r.passAt)])).toEqual([
-      ['ra3', 'before', ['1', '2']],
-      ['ra3', 'after', ['1', '2']],
-    ]);
-    await page.getByRole('img', { name: '0 of 3 tests held' }).first().waitFor();
-    const tests = page.getByRole('table', { name: 'Each test on each rollout' });
-    expect(await tests.getByRole('rowheader', { name: /^assert / }).count()).toBe(3);
-    expect((await tests.getByRole('cell').allInnerTexts()).join('')).toMatch(/^[✗·]{6}$/);
-
-    const bundle = unzipSync(await downloadBy(page, 'Download bundle'));
-    const rows = new TextDecoder().decode(bundle['samples/ra3-after.jsonl']).trim().split('\n');
-    expect(rows.map((row) => (JSON.parse(row) as SampleRow).tests.length)).toEqual([3, 3, 3, 3]);
-    expect(bundle['model/ra3/model.safetensors']!.length).toBeGreaterThan(1e6);
-    expect(faults).toEqual([]);
-    await page.close();
   });
 });

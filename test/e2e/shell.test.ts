@@ -1,4 +1,4 @@
-// The page's shell in a real browser: what axe finds, the flow by keyboard alone, hidden panels and the embedded page by address, the policy on show, and
+// The page's shell in a real browser: what axe finds, the flow by keyboard alone, hidden panels and the embedded page by address, and
 // a panel that fails. The recorded run is on show throughout; nothing is trained.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -133,19 +133,6 @@ describe('the shell', () => {
     await button(page, 'Run').waitFor();
     await page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
     expect(faults).toEqual([]);
-  });
-
-  it('P1 shows its own policy as it was received, and what it has refused', async () => {
-    await page.evaluate(() => fetch('https://elsewhere.example/').catch(() => undefined));
-    await button(page, 'Privacy').click();
-    const dialog = page.getByRole('dialog', { name: 'Privacy' });
-    await dialog.getByText(/no request to another origin passes it/).waitFor();
-    await dialog
-      .getByText(/^One request was refused since the page was opened, the last by connect-src: https:\/\/elsewhere\.example/)
-      .waitFor();
-    await dialog.getByText(/^This host sends it with every file/).waitFor();
-    expect(await dialog.getByRole('row', { name: /^connect-src 'self'/ }).count()).toBe(1);
-    await page.keyboard.press('Escape');
   });
 
   it('R54 a panel that throws takes only itself down', async () => {

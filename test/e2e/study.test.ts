@@ -3,13 +3,18 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../../scripts/browser.mjs';
+import type { ArmResult, RunEvent } from '../../src/run/events.ts';
 import type { Recipe } from '../../src/run/recipe.ts';
+import type { SampleRow } from '../../src/run/verified.ts';
 import {
   button,
   crash,
+  downloadBy,
+  logAtEnd,
   curves,
   dropFiles,
   expectSameCurves,
@@ -41,7 +46,8 @@ function few(proposed: Recipe): Recipe {
   };
 }
 
-const ended = (page: Page) => page.waitForFunction(() => document.title === 'Done · RA3 Lab', undefined, { timeout: RUN_LIMIT_MS });
+const problemsOf = (log: RunEvent[]): string[] => log.flatMap((e) => (e.type === 'notice' && e.level !== 'info' ? [e.message] : []));
+const resultsOf = (log: RunEvent[]): ArmResult[] => log.flatMap((e) => (e.type === 'end' ? e.summary.results : []));
 
 /** What the browser's own clearing may do: the copy of one dropped file is gone. */
 function loseCopyOf(page: Page, file: string): Promise<void> {
@@ -87,7 +93,10 @@ describe.runIf(files)('a study', () => {
     await dropFiles(first, files!);
     await first.getByText('MBPP: 974 problems with').waitFor();
     await button(first, 'Use in the recipe').click();
-    await setRecipe(first, few((await recipeOnPage(first)) as Recipe));
+    const proposed = (await recipeOnPage(first)) as Recipe;
+    expect(proposed.task).toMatchObject({ kind: 'code', suite: 'mbpp', split: 'dataset', verify: true });
+    expect(proposed.rlvr.steps).toBeGreaterThan(0);
+    await setRecipe(first, few(proposed));
     await button(first, 'Run').click({ timeout: RUN_LIMIT_MS });
     await first.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
     await button(first, 'Pause').click();
@@ -118,7 +127,22 @@ describe.runIf(files)('a study', () => {
 
     await dropFiles(page, files!);
     await resume.click();
-    await ended(page);
+    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    const log = await logAtEnd(page);
+    expect(problemsOf(log)).toEqual([expect.stringMatching(/share 10 words in a row with a training one/)]);
+    expect(log.filter((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toHaveLength(1);
+    expect(resultsOf(log).map((r) => [r.arm, r.phase, Object.keys(r.passAt)])).toEqual([
+      ['ra3', 'before', ['1', '2']],
+      ['ra3', 'after', ['1', '2']],
+    ]);
+    await page.getByRole('img', { name: '0 of 3 tests held' }).first().waitFor();
+    const tests = page.getByRole('table', { name: 'Each test on each rollout' });
+    expect(await tests.getByRole('rowheader', { name: /^assert / }).count()).toBe(3);
+    expect((await tests.getByRole('cell').allInnerTexts()).join('')).toMatch(/^[✗·]{6}$/);
+    const bundle = unzipSync(await downloadBy(page, 'Download bundle'));
+    const written = new TextDecoder().decode(bundle['samples/ra3-after.jsonl']).trim().split('\n');
+    expect(written.map((text) => (JSON.parse(text) as SampleRow).tests.length)).toEqual([3, 3, 3, 3]);
+    expect(bundle['model/ra3/model.safetensors']!.length).toBeGreaterThan(1e6);
     await row.getByText('finished').waitFor();
 
     await button(page, 'Use its recipe').click();
@@ -131,7 +155,7 @@ describe.runIf(files)('a study', () => {
     await page.getByText(/^Unlike the last run: /).waitFor();
     await button(page, 'Run').click();
     await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
-    await ended(page);
+    await logAtEnd(page);
 
     await row
       .getByRole('checkbox', { name: /^Compare study/ })

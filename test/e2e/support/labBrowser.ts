@@ -97,6 +97,11 @@ export async function recipeOnPage(page: Page): Promise<unknown> {
 /** Presses Run and waits for the run's end, however it ends. Returns the log as the page saves it. */
 export async function runToEnd(page: Page): Promise<RunEvent[]> {
   await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+  return logAtEnd(page);
+}
+
+/** The same of a run that goes on. */
+export async function logAtEnd(page: Page): Promise<RunEvent[]> {
   await page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
   const bytes = await downloadBy(page, 'Download the log');
   return bytes
@@ -130,9 +135,9 @@ export async function crash(page: Page): Promise<void> {
   await page.close();
 }
 
-/** What each chart says of its lines, for those who cannot see it. */
+/** What each chart of the shown run says of its lines, for those who cannot see it. */
 export async function curves(page: Page): Promise<string[]> {
-  const charts = page.getByRole('img', { name: / over (RLVR step|E-step|step): / });
+  const charts = page.getByRole('region', { name: 'Is it learning?' }).getByRole('img', { name: / over (RLVR step|E-step|step): / });
   await charts.first().waitFor();
   return Promise.all((await charts.all()).map(async (chart) => (await chart.getAttribute('aria-label')) ?? ''));
 }
