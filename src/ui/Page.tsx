@@ -91,6 +91,7 @@ export function Page() {
           <Place name="ran">
             <RanPanel />
           </Place>
+          {embed ? null : <HiddenPanels />}
         </main>
       </div>
       <PrivacyLine />
@@ -115,6 +116,20 @@ function Place({ name, children }: { name: PanelName; children: ReactNode }) {
     <div id={`panel-${name}`} className="panel-place" tabIndex={-1}>
       <Boundary>{children}</Boundary>
     </div>
+  );
+}
+
+/** Whoever opened a link that hides panels is told, and may see them. */
+function HiddenPanels() {
+  const hidden = useStore(view.store, (s) => s.hidden.length);
+  if (hidden === 0) return null;
+  return (
+    <p className="hidden-panels">
+      {hidden === 1 ? 'One panel is' : `${hidden} panels are`} hidden.{' '}
+      <button type="button" className="link" onClick={() => view.set({ hidden: [] })}>
+        Show {hidden === 1 ? 'it' : 'them'}
+      </button>
+    </p>
   );
 }
 

@@ -1,5 +1,4 @@
-// The page's shell in a real browser: what axe finds, the flow by keyboard alone, hidden panels and the embedded page by address, and
-// a panel that fails. The recorded run is on show throughout; nothing is trained.
+// The page's shell in a real browser: what axe finds, the flow by keyboard alone, and a panel that fails. The recorded run is on show throughout; nothing is trained.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
@@ -114,25 +113,6 @@ describe('the shell', () => {
     await title.waitFor();
     await page.keyboard.press('Escape');
     await title.waitFor({ state: 'detached' });
-  });
-
-  it('hides panels for whoever opens the link, and shows the outputs alone where it asks for that', async () => {
-    await page.keyboard.press('v');
-    await page.getByRole('checkbox', { name: 'Why does it work?' }).uncheck();
-    await page.getByRole('checkbox', { name: 'Which runs?' }).uncheck();
-    await page.keyboard.press('Escape');
-    await page.waitForFunction(() => location.hash === '#view=1&hide=theory,runs');
-    await page.evaluate(() => (location.hash = '#view=1&hide=theory,runs&embed=1'));
-    await page.reload();
-    await page.getByText(RECORDED).waitFor();
-    const shown = await page.getByRole('heading', { level: 2 }).allTextContents();
-    expect(shown).toContain('Is it learning?');
-    expect(shown.filter((title) => ['Why does it work?', 'Which runs?', 'What will run?'].includes(title))).toEqual([]);
-    expect(await button(page, 'Run').count()).toBe(0);
-    await button(page, 'Open the whole lab').click();
-    await button(page, 'Run').waitFor();
-    await page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
-    expect(faults).toEqual([]);
   });
 
   it('R54 a panel that throws takes only itself down', async () => {
