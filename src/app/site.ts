@@ -26,18 +26,17 @@ export const delivery = createStore<Delivery>(() => ({
 export function watchDelivery(): void {
   onSite((state) => delivery.setState(state));
   void underPagePolicy();
+  const count = (one: Refusal): void => delivery.setState(({ refused }) => ({ refused: { count: refused.count + 1, last: one } }));
+  onRefusal(count);
   let last = { key: '', at: 0 };
-  const count = (one: Refusal, at: number): void => {
-    // the header's policy and the page's own each tell of the same request
-    const key = `${one.directive} ${one.address}`;
-    const isSame = key === last.key && at - last.at < SAME_REQUEST_MS;
-    last = { key, at };
-    if (!isSame) delivery.setState(({ refused }) => ({ refused: { count: refused.count + 1, last: one } }));
-  };
   document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition, timeStamp }) => {
-    if (disposition === 'enforce') count({ directive: effectiveDirective, address: blockedURI }, timeStamp);
+    if (disposition !== 'enforce') return;
+    // the header's policy and the page's own each tell of the same request
+    const key = `${effectiveDirective} ${blockedURI}`;
+    const isSame = key === last.key && timeStamp - last.at < SAME_REQUEST_MS;
+    last = { key, at: timeStamp };
+    if (!isSame) count({ directive: effectiveDirective, address: blockedURI });
   });
-  onRefusal((one) => count(one, performance.now()));
 }
 
 /** By a person's wish: the newer release in place of this one. */

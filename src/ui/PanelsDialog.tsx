@@ -40,7 +40,8 @@ function Choices() {
         Only what comes out: no header and nothing that goes in, for a lesson or a slide
       </label>
       <p className="detail">
-        Such a link opens as a page of its own. Another site cannot show it in a frame: the policy that keeps data in this tab forbids that too.
+        Such a link opens as a page of its own. Another site cannot show it in a frame: the policy that keeps data in this tab forbids that
+        too.
       </p>
     </>
   );

@@ -29,7 +29,8 @@ it('a lesson hides panels in its link; a fresh profile shows the others alone an
   await teacher.getByText('Recorded run of the embedded default; Run makes it live.').waitFor();
   await teacher.keyboard.press('v');
   const dialog = teacher.getByRole('dialog', { name: 'Panels' });
-  for (const panel of ['Why does it work?', 'Which runs?', 'What is in the weights?']) await dialog.getByRole('checkbox', { name: panel }).uncheck();
+  for (const panel of ['Why does it work?', 'Which runs?', 'What is in the weights?'])
+    await dialog.getByRole('checkbox', { name: panel }).uncheck();
   await dialog.getByText(/Another site cannot show it in a frame/).waitFor();
   await teacher.keyboard.press('Escape');
   await teacher.waitForFunction(() => location.hash === '#view=1&hide=theory,runs,inspector');
