@@ -1,5 +1,8 @@
-// Says where the curves come from (recorded, linked, or run here) and, for the recorded run, plays them again.
-import { tourTo } from '../app/shell.ts';
+// Says where the curves come from (recorded, linked, or run here) and, for the recorded run, plays them again: once by itself, after its whole picture was
+// there for a moment, unless whoever opened the page has begun to do something or asks for less motion.
+import { useEffect } from 'react';
+import { calm, tourTo } from '../app/shell.ts';
+import { WHOLE } from '../app/runLog.ts';
 import { actions, lab } from '../app/theLab.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { OpenedNote, ReproductionNote } from './ReproductionNote.tsx';
@@ -31,7 +34,31 @@ export function Provenance() {
   );
 }
 
+const PLAYS_AFTER_MS = 1500;
+let played = false;
+
+function usePlayOnce(): void {
+  useEffect(() => {
+    if (played) return;
+    const settled = new AbortController();
+    const never = () => {
+      played = true;
+      settled.abort();
+    };
+    const timer = setTimeout(() => {
+      never();
+      const { shown, playing, cut, activity } = lab.store.getState();
+      if (shown === 'demo' && !playing && cut === WHOLE && activity === 'idle' && !calm()) lab.playOrHold();
+    }, PLAYS_AFTER_MS);
+    for (const sign of ['keydown', 'pointerdown', 'dragenter', 'wheel'])
+      addEventListener(sign, never, { signal: settled.signal, passive: true });
+    settled.signal.addEventListener('abort', () => clearTimeout(timer));
+    return () => settled.abort();
+  }, []);
+}
+
 function DemoPlayback() {
+  usePlayOnce();
   const { log, cut } = useLog();
   const where = lab.position();
   const stage = cut < log.length ? `${Math.round(where * 100)} % of the run` : 'the whole run';

@@ -35,7 +35,7 @@ it('a lesson hides panels in its link; a fresh profile shows the others alone an
   await teacher.keyboard.press('Escape');
   await teacher.waitForFunction(() => location.hash === '#view=1&hide=theory,runs,inspector');
   await button(teacher, 'Share').click();
-  await teacher.waitForFunction(() => /^#v2\..*&view=1&hide=theory,runs,inspector$/.test(location.hash));
+  await teacher.waitForFunction(() => /^#v\d+\..*&view=1&hide=theory,runs,inspector$/.test(location.hash));
   const link = new URL(teacher.url()).hash;
 
   const { page, faults } = await lab.open(link);
@@ -45,10 +45,13 @@ it('a lesson hides panels in its link; a fresh profile shows the others alone an
   expect(shown).toContain('What did it find?');
   expect(shown.filter((title) => ['Why does it work?', 'Which runs?', 'What is in the weights?'].includes(title))).toEqual([]);
   expectSameCurves(await curves(teacher), await curves(page));
+  const results = (on: Page) => on.getByRole('table', { name: /^Results of each arm/ });
+  expect(await results(page).textContent()).toBe(await results(teacher).textContent());
+  expect(await page.getByRole('list', { name: 'Notices' }).count()).toBe(0);
   expect(await page.title()).toBe('RA3 Lab');
   await button(page, 'Show them').click();
   await page.getByRole('heading', { name: 'Why does it work?' }).waitFor();
-  await page.waitForFunction(() => /^#v2\.[^&]*$/.test(location.hash));
+  await page.waitForFunction(() => /^#v\d+\.[^&]*$/.test(location.hash));
 
   await page.keyboard.press('v');
   await page.getByRole('checkbox', { name: /^Only what comes out/ }).check();

@@ -1,29 +1,10 @@
 // The page's shell in a real browser: what axe finds, the flow by keyboard alone, and a panel that fails. The recorded run is on show throughout; nothing is trained.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findings } from './support/axe.ts';
 import { button, LabBrowser } from './support/labBrowser.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const RECORDED = 'Recorded run of the embedded default; Run makes it live.';
-
-interface Violation {
-  id: string;
-  impact: string | null;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** What axe finds that is serious or critical, with the elements. */
-async function findings(page: Page): Promise<string[]> {
-  const violations = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(of: Document, options: object): Promise<{ violations: Violation[] }> } };
-    return (await axe.run(document, { resultTypes: ['violations'], iframes: false })).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
-}
 
 describe('the shell', () => {
   let lab: LabBrowser;
@@ -39,7 +20,6 @@ describe('the shell', () => {
   afterAll(() => lab?.close());
 
   it('axe finds nothing serious in light and dark, wide and narrow, with each dialog open', async () => {
-    await page.evaluate(AXE);
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     const found: Record<string, string[]> = { 'light, 1280': await findings(page) };
     await page.setViewportSize({ width: 390, height: 844 });

@@ -62,7 +62,8 @@ export const withoutWebGpu: Prepare = (context) =>
   });
 
 export async function openPage(browser: Browser, url: string, hash: string, prepare?: Prepare): Promise<OpenedPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US' });
+  // the recorded run does not play by itself for whoever asks for less motion, so that tests find the whole of it
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US', reducedMotion: 'reduce' });
   await prepare?.(context);
   const page = await context.newPage();
   page.on('close', () => void context.close().catch(() => undefined));
