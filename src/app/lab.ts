@@ -21,6 +21,7 @@ import {
   type RunOrigin,
   type RunStatus,
   scoresOf,
+  startTime,
   statusOf,
   storedOf,
   withChange,
@@ -233,7 +234,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     const now = new Date();
     const id = origin === 'demo' ? 'demo' : newRunId(now);
     logs.set(id, made);
-    const startedAt = made.start?.startedAt ?? now.toISOString();
+    const startedAt = made.start?.startedAt ?? startTime(get().runs, now);
     const status: RunStatus = origin === 'run' ? 'running' : statusOf(made, origin);
     const scores = scoresOf(made.resultsBefore(WHOLE));
     const where = { stored: false, elsewhere: false, resumable: false, bundled: false };

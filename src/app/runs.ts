@@ -25,6 +25,12 @@ export function newRunId(now = new Date()): string {
   return `${time}-${crypto.randomUUID().slice(0, 6)}`;
 }
 
+/** When a run starts, as the list orders runs: after every one that ran here, even where the machine's clock was set back meanwhile. */
+export function startTime(runs: readonly RunEntry[], now = new Date()): string {
+  const newest = runs.filter((run) => run.origin === 'run').reduce((latest, run) => Math.max(latest, Date.parse(run.startedAt) || 0), 0);
+  return new Date(Math.max(now.getTime(), newest + 1)).toISOString();
+}
+
 /** With `entry` in its place by time, in the colour slot that it wants if that is free, else in the lowest free one; in place of one of the same id. */
 export function withRun(runs: readonly RunEntry[], entry: Omit<RunEntry, 'tone'> & { tone?: number }): RunEntry[] {
   const others = runs.filter((run) => run.id !== entry.id);

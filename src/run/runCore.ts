@@ -14,6 +14,7 @@ import { parameterCount, Transformer } from '../model/transformer.ts';
 import { objectiveNotices } from '../rlvr/objective.ts';
 import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
+import { RunClock } from './clock.ts';
 import { type RunControl, Stopped } from './control.ts';
 import type { Corpus } from './corpus.ts';
 import type { AdapterReport, ArmResult, Metrics, RunEvent, RunInputPrints, RunSummary, Spent, StageRef } from './events.ts';
@@ -88,7 +89,7 @@ export class RunCore {
   /** Host copies of models that have not changed since. */
   private readonly still = new Map<Transformer, Float32Array[][]>();
   private readonly lossTimes: number[] = [];
-  private readonly started: number;
+  private readonly clock: RunClock;
   readonly results: ArmResult[] = [];
   readonly arms = new Map<Arm, Transformer>();
   /** Their weights on the host: what the run leaves, whatever happens to the device. */
@@ -117,7 +118,7 @@ export class RunCore {
     this.stages = planStages(recipe, corpus, this.parameters);
     this.totalCost = this.stages.reduce((n, s) => n + s.cost, 0);
     const { from } = inputs;
-    this.started = performance.now() - (from?.elapsedMs ?? 0);
+    this.clock = new RunClock(from?.elapsedMs);
     if (!from) return;
     this.recovery.load(from.progressed);
     this.results.push(...from.results);
@@ -155,12 +156,13 @@ export class RunCore {
       level: 'info',
       message: `Longest GPU submission, as seen from the host (waiting for it and the first compilation of its kernels included): ${submission} ms. Peak GPU memory: ${Math.round(gpu.peakBytes() / 2 ** 20)} MiB.`,
     });
-    const timeMs = performance.now() - this.started;
+    this.clock.end();
+    const timeMs = this.clock.read();
     const summary: RunSummary = {
       status,
       error,
       results: this.results,
-      tokPerS: this.tokens / (timeMs / 1000),
+      tokPerS: timeMs > 0 ? this.tokens / (timeMs / 1000) : 0,
       timeMs,
       peakBytes: gpu.peakBytes(),
     };
@@ -285,7 +287,7 @@ export class RunCore {
       return entered.value as T;
     }
     this.current = planned;
-    const t0 = performance.now();
+    const t0 = this.clock.read();
     const first = entered.snapshot?.step ?? 0;
     if (entered.snapshot) {
       await this.restore(entered.snapshot);
@@ -305,14 +307,16 @@ export class RunCore {
       await this.i.control.boundary(async () => {
         this.progress(done, true);
         if (within && this.i.keep) await this.save(ref, done, state, true);
+        this.clock.hold();
       });
+      this.clock.goOn();
       if (within && this.recovery.due()) await this.save(ref, done, state);
     }, first);
     this.recovery.leave(value, state.save());
     const { steps, cost } = this.current;
     this.progress(steps, true);
     this.doneCost += cost;
-    if (this.recovery.isNew(ref, 'end', 0)) this.i.emit({ type: 'stage', status: 'end', steps, timeMs: performance.now() - t0, ...ref });
+    if (this.recovery.isNew(ref, 'end', 0)) this.i.emit({ type: 'stage', status: 'end', steps, timeMs: this.clock.read() - t0, ...ref });
     this.current = null;
     return value;
   }
@@ -363,7 +367,7 @@ export class RunCore {
       verifierLost: this.verifierLost,
       adapter: this.gpu.report,
       version: VERSION,
-      elapsedMs: performance.now() - this.started,
+      elapsedMs: this.clock.read(),
     };
   }
 
@@ -391,7 +395,7 @@ export class RunCore {
     if (!stage || (!always && now - this.lastProgress < 200)) return;
     this.lastProgress = now;
     const overall = Math.min(1, (this.doneCost + (stage.cost * done) / Math.max(1, stage.steps)) / this.totalCost);
-    const elapsed = now - this.started;
+    const elapsed = this.clock.read();
     const leftMs = overall > 0.02 ? (elapsed * (1 - overall)) / overall : null;
     this.i.emit({ type: 'progress', done, total: stage.steps, overall, leftMs, ...stage.ref });
   }
@@ -403,7 +407,7 @@ export class RunCore {
 
   /** What the run has used up to now. */
   spent(): Spent {
-    return { timeMs: performance.now() - this.started, tokens: this.tokens };
+    return { timeMs: this.clock.read(), tokens: this.tokens };
   }
 
   /** @param at when the step ended, where that is not now. */

@@ -10,7 +10,10 @@ import { makeRng } from '../../src/tasks/rng.ts';
 import { llamaArchitecture } from '../support/llamaArchitecture.ts';
 import { TINY } from './tinyModel.ts';
 
-export async function tinyRun(gpu: GpuContext): Promise<{ outcome: RunOutcome; events: RunEvent[] }> {
+export async function tinyRun(
+  gpu: GpuContext,
+  onEvent: (event: RunEvent, control: RunControl) => void = () => undefined,
+): Promise<{ outcome: RunOutcome; events: RunEvent[] }> {
   const recipe = presetRecipe('recall-lines', 'quick');
   const m = { steps: 3, batch: 4, lr: 1e-3, weightDecay: 0.01 };
   Object.assign(recipe.ra3, { emIterations: 1, eSteps: 2, programs: 2, group: 4, infuse: 8, m });
@@ -19,6 +22,7 @@ export async function tinyRun(gpu: GpuContext): Promise<{ outcome: RunOutcome; e
   recipe.evaluate = { prompts: 2, samples: 8, ranges: ['in'] };
   const architecture = llamaArchitecture({ ...TINY, vocabulary: builtinTask('recall-lines').tokens.length });
   const events: RunEvent[] = [];
+  const control = new RunControl();
   const outcome = await runRecipe({
     gpu,
     recipe,
@@ -31,8 +35,11 @@ export async function tinyRun(gpu: GpuContext): Promise<{ outcome: RunOutcome; e
       );
     },
     corpus: makeCorpus(recipe, architecture.vocabulary, { tokenizer: null, dataset: null }),
-    emit: (event) => events.push(event),
-    control: new RunControl(),
+    emit: (event) => {
+      events.push(event);
+      onEvent(event, control);
+    },
+    control,
   });
   return { outcome, events };
 }

@@ -343,6 +343,28 @@ describe('the lab', () => {
     expect(worker.calls.filter((c) => c === 'run')).toHaveLength(2);
   });
 
+  it('R52: a run that starts after the clock was set back is listed as the newest all the same', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2030, 0, 1) });
+    try {
+      const { worker, lab, state } = await openedLab();
+      const first = lab.run();
+      const id = state().shownId;
+      worker.finish();
+      await first;
+      vi.setSystemTime(Date.UTC(2026, 0, 1));
+      const second = lab.run();
+      expect(
+        state()
+          .runs.map((run) => run.id)
+          .slice(0, 2),
+      ).toEqual([state().shownId, id]);
+      worker.finish();
+      await second;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('R31: a full disk holds the run and says so; it goes on when asked', async () => {
     const { worker, lab, state } = await openedLab();
     const run = lab.run();
