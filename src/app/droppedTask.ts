@@ -55,7 +55,8 @@ export function guessMapping({ dataset }: Recognised): FieldMapping | null {
 }
 
 /** Why the drop cannot be used in a recipe yet, or null when it can. */
-export function missingForRecipe({ model, dataset }: Recognised, mapping: FieldMapping | null = null): string | null {
+export function missingForRecipe({ model, dataset, asks }: Recognised, mapping: FieldMapping | null = null): string | null {
+  if (asks) return `Say first whether the good rows of ${asks.file} will do.`;
   if (!model && !dataset) return 'Drop a model folder and a dataset to use them.';
   if (!model) return 'Drop a model folder too: the embedded model reads only its own small vocabulary.';
   if (!dataset) return 'Drop a dataset too: JSONL with a prompt and a solution per row, or text.';

@@ -122,6 +122,8 @@ export interface Lab {
   loadModels(): Promise<void>;
   downloadModel(arm: Arm): Promise<void>;
   drop(files: { path: string; file: File }[]): Promise<void>;
+  /** Whether the good rows of a dataset that was asked about will do; else its file is left out. */
+  answerAsked(goodRowsAlone: boolean): Promise<void>;
   /** Takes a recognised part back. */
   forget(part: 'model' | 'dataset' | 'recipe'): Promise<void>;
   setMapping(mapping: FieldMapping): void;
@@ -185,6 +187,8 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
   let mayGoOn = false;
   /** What was given to the worker, in order: a new one is given it again. */
   const given: ((api: LabApi) => Promise<unknown>)[] = [];
+  /** The files of a drop that was asked about. */
+  let askedOf: Parameters<Lab['drop']>[0] | null = null;
   let bumpTimer: ReturnType<typeof setTimeout> | null = null;
 
   function bump(): void {
@@ -468,6 +472,35 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     await carry(id, log, (a, onEvent, onKept) => a.run(recipe, onEvent, storedOf(entryOf(id)!), onKept));
   }
 
+  /** @param goodRowsAlone the same files once more, by someone who says that the good rows of the dataset will do. */
+  async function drop(files: Parameters<Lab['drop']>[0], goodRowsAlone: boolean): Promise<void> {
+    if (files.length === 0) return;
+    set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
+    try {
+      const found = await api().drop(files, goodRowsAlone);
+      if (found.run && !goodRowsAlone) {
+        const { recipe, events, bundle } = found.run;
+        const file = files.find(({ path }) => path === bundle)?.file;
+        const id = add('bundle', recipe, events);
+        if (file) {
+          bundles.set(id, file);
+          change(id, { bundled: true });
+        }
+      }
+      const recognised = joined(get().recognised, { ...found, run: null });
+      given.push((a) => a.drop(files, goodRowsAlone));
+      if (found.asks) askedOf = files;
+      else if (!recognised.asks) askedOf = null;
+      // a mapping that was corrected stays while its dataset does
+      const mapping = recognised.dataset === get().recognised?.dataset ? get().mapping : guessMapping(recognised);
+      set({ recognised, mapping, said: 'Files read' });
+    } catch (error) {
+      tell('error', said(error));
+    } finally {
+      set({ dropping: false });
+    }
+  }
+
   /** Runs what is queued, one after another, once nothing else runs. */
   async function runQueue(): Promise<void> {
     for (;;) {
@@ -622,30 +655,15 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       }
     },
 
-    drop: async (files) => {
-      if (files.length === 0) return;
-      set({ dropping: true, said: `Reading ${files.length} ${files.length === 1 ? 'file' : 'files'}` });
-      try {
-        const found = await api().drop(files);
-        if (found.run) {
-          const { recipe, events, bundle } = found.run;
-          const file = files.find(({ path }) => path === bundle)?.file;
-          const id = add('bundle', recipe, events);
-          if (file) {
-            bundles.set(id, file);
-            change(id, { bundled: true });
-          }
-        }
-        const recognised = joined(get().recognised, { ...found, run: null });
-        given.push((a) => a.drop(files));
-        // a mapping that was corrected stays while its dataset does
-        const mapping = recognised.dataset === get().recognised?.dataset ? get().mapping : guessMapping(recognised);
-        set({ recognised, mapping, said: 'Files read' });
-      } catch (error) {
-        tell('error', said(error));
-      } finally {
-        set({ dropping: false });
-      }
+    drop: (files) => drop(files, false),
+    answerAsked: async (goodRowsAlone) => {
+      const { recognised } = get();
+      const files = askedOf;
+      if (!recognised?.asks || !files) return;
+      if (goodRowsAlone) return drop(files, true);
+      askedOf = null;
+      const { asks, ...left } = recognised;
+      set({ recognised: isEmpty(left) ? null : left, said: `${asks.file} was left out` });
     },
     forget: async (part) => {
       const { recognised } = get();
@@ -656,8 +674,11 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
           given.push((a) => a.forget(part));
         }
         const left = { ...recognised, [part]: null, problems: [] };
-        const isEmpty = !left.model && !left.dataset && !left.recipe;
-        set((s) => ({ recognised: isEmpty ? null : left, mapping: left.dataset ? s.mapping : null, said: `The ${part} was taken back` }));
+        set((s) => ({
+          recognised: isEmpty(left) ? null : left,
+          mapping: left.dataset ? s.mapping : null,
+          said: `The ${part} was taken back`,
+        }));
       } catch (error) {
         tell('error', said(error));
       }
@@ -722,8 +743,17 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
 /** A model or a dataset that was recognised earlier stays until another replaces it; problems are those of the last drop. */
 function joined(earlier: Recognised | null, now: Recognised): Recognised {
   if (!earlier) return now;
-  return { ...now, model: now.model ?? earlier.model, dataset: now.dataset ?? earlier.dataset, recipe: now.recipe ?? earlier.recipe };
+  const asks = now.asks ?? (now.dataset ? undefined : earlier.asks);
+  return {
+    ...now,
+    model: now.model ?? earlier.model,
+    dataset: now.dataset ?? earlier.dataset,
+    recipe: now.recipe ?? earlier.recipe,
+    ...(asks ? { asks } : {}),
+  };
 }
+
+const isEmpty = ({ model, dataset, recipe, asks }: Recognised): boolean => !model && !dataset && !recipe && !asks;
 
 /** Whether the run that goes on is the one that is shown. */
 export function isLive({ activity, shownId, workerRunId }: Pick<LabState, 'activity' | 'shownId' | 'workerRunId'>): boolean {

@@ -9,7 +9,7 @@ import { FormatError, quote } from './formatError.ts';
 import { type GgufModel, readGgufModel } from './ggufModel.ts';
 import { readGgufTokenizer } from './ggufTokenizer.ts';
 import { decodeUtf8, isObject, parseJson } from './json.ts';
-import { namesRows, readRows, type RowsFile } from './jsonl.ts';
+import { BadRows, namesRows, readRows, type RowsFile } from './jsonl.ts';
 import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
 import { recogniseProblems } from './problemShape.ts';
 import type { RecognisedFiles } from './recognised.ts';
@@ -73,10 +73,12 @@ interface Parts {
   recipeText: string | null;
   log: Recognition['log'];
   taken: Map<string, string>;
+  asks: RecognisedFiles['asks'] | null;
   problems: RecognisedFiles['problems'];
 }
 
-export async function recognise(files: DroppedFile[]): Promise<Recognition> {
+/** @param goodRowsAlone whether the good rows of a dataset will do, however many are bad; without, that is asked. */
+export async function recognise(files: DroppedFile[], goodRowsAlone = false): Promise<Recognition> {
   const parts: Parts = {
     config: null,
     shards: [],
@@ -87,17 +89,19 @@ export async function recognise(files: DroppedFile[]): Promise<Recognition> {
     recipeText: null,
     log: null,
     taken: new Map(),
+    asks: null,
     problems: [],
   };
   // Outer files before inner ones, so that a folder's own config.json wins over one of a checkpoint inside it; rows before plain text.
   const rank = (path: string) => 2 * path.split('/').length + (namesRows(path) ? 0 : 1);
   const inOrder = [...files].sort((a, b) => rank(a.path) - rank(b.path) || (a.path < b.path ? -1 : 1));
-  for (const file of inOrder) await attempt(parts, file.path, () => readFile(parts, file));
+  for (const file of inOrder) await attempt(parts, file.path, () => readFile(parts, file, goodRowsAlone));
   const model = await assembleModel(parts);
   return {
     recognised: {
       model: model && describeModel(model),
       dataset: parts.dataset && describeDataset(parts.dataset),
+      ...(parts.asks ? { asks: parts.asks } : {}),
       problems: parts.problems,
     },
     model,
@@ -117,7 +121,7 @@ async function attempt(parts: Parts, file: string, work: () => Promise<void>): P
   }
 }
 
-async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<void> {
+async function readFile(parts: Parts, { path, source }: DroppedFile, goodRowsAlone: boolean): Promise<void> {
   const name = baseName(path);
   if (PASSED_OVER.test(name)) return;
   if (source.size === 0) throw new FormatError(`${quote(path)} is empty.`);
@@ -151,10 +155,23 @@ async function readFile(parts: Parts, { path, source }: DroppedFile): Promise<vo
   } else if (await isRecipe(name, path, source)) {
     takeRecipe(parts, path, await readText(source, path));
   } else {
-    const dataset = await readRows(source, path);
-    take(parts, 'a dataset', path);
-    parts.dataset = { ...dataset, name: path, source };
+    await readDataset(parts, path, source, goodRowsAlone);
   }
+}
+
+async function readDataset(parts: Parts, path: string, source: ByteSource, goodRowsAlone: boolean): Promise<void> {
+  let dataset: RowsFile;
+  try {
+    dataset = await readRows(source, path, goodRowsAlone);
+  } catch (error) {
+    if (!(error instanceof BadRows)) throw error;
+    take(parts, 'a dataset', path);
+    const { goodRows, badRows, message } = error;
+    parts.asks = { file: path, goodRows, badRows: badRows.length, badLines: badRows.slice(0, SHOWN_BAD_ROWS), message };
+    return;
+  }
+  take(parts, 'a dataset', path);
+  parts.dataset = { ...dataset, name: path, source };
 }
 
 async function readWeights(parts: Parts, path: string, source: ByteSource): Promise<void> {

@@ -1,12 +1,28 @@
 // Rows of a dataset file: JSONL, a JSON array, plain text, each also gzipped. Read as a stream: a gzip bomb stops at its cap and a line of
 // any length costs no more than one read. Rows have no prototype, so a key `__proto__` is data.
 // Rows are as JSON.parse gives them, or exact (formats/exactJson.ts): then no digit of a number is lost. Python's bare NaN and Infinity are read too.
-// Refuses (FormatError) binary data, text that is not UTF-8, more than 5 % bad rows, and files over the limits below.
+// Refuses (FormatError) binary data, text that is not UTF-8, and files over the limits below; and (BadRows) more than 5 % bad rows, unless the good ones
+// alone were asked for.
 import { type ByteSource, fromBytes } from './byteSource.ts';
 import { type ExactJson, JsonNumber, parseExactJson, toPlain } from './exactJson.ts';
 import { FormatError, quote, showBytes } from './formatError.ts';
 import { isObject, parseJson, withoutPrototypes } from './json.ts';
 import { concatenate, type Line, splitLines } from './lines.ts';
+
+/** Rows that are no rows are more than the odd slip. There are good ones, for whoever says that they will do. */
+export class BadRows extends FormatError {
+  override name = 'BadRows';
+  readonly goodRows: number;
+  readonly badRows: readonly BadRow[];
+  constructor(file: string, goodRows: number, badRows: readonly BadRow[]) {
+    super(
+      `${quote(file)}: ${badRows.length} of ${goodRows + badRows.length} rows cannot be read; up to ${MAX_BAD_SHARE * 100} % are skipped. ` +
+        `First: ${listed(badRows)}. Correct or remove them and drop the file again.`,
+    );
+    this.goodRows = goodRows;
+    this.badRows = badRows;
+  }
+}
 
 export interface BadRow {
   /** From 1; in a JSON array the position of the element. */
@@ -28,6 +44,10 @@ export interface ExactRows {
 
 /** How the text of a row or of an array of rows becomes values. */
 type Parse = (text: string, what: string) => unknown;
+interface Reading {
+  parse: Parse;
+  goodRowsAlone: boolean;
+}
 
 const MAX_LINE = 16_000_000;
 const MAX_WHOLE = 256_000_000;
@@ -41,14 +61,14 @@ const INFLATE_RATIO = 100;
 const LONG_LINE_SAMPLE = 4096;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** @param name for messages and its extension; only needed with bytes. Throws FormatError. */
-export function readRows(data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
-  return readWith(parsePlain, data, name);
+/** @param name for messages and its extension; only needed with bytes. Throws FormatError; with `goodRowsAlone` no BadRows. */
+export function readRows(data: ByteSource | Uint8Array, name?: string, goodRowsAlone = false): Promise<RowsFile> {
+  return readWith({ parse: parsePlain, goodRowsAlone }, data, name);
 }
 
 /** As readRows, with exact values; refuses plain text. */
-export async function readExactRows(data: ByteSource | Uint8Array, name?: string): Promise<ExactRows> {
-  const file = await readWith(parseExact, data, name);
+export async function readExactRows(data: ByteSource | Uint8Array, name?: string, goodRowsAlone = false): Promise<ExactRows> {
+  const file = await readWith({ parse: parseExact, goodRowsAlone }, data, name);
   if (file.kind === 'text') {
     const shown = quote(name ?? (data instanceof Uint8Array ? 'data' : data.name));
     throw new FormatError(`${shown} is plain text and not rows. Give one JSON object per line, or an array of objects.`);
@@ -80,7 +100,7 @@ function asRow(value: ExactJson): unknown {
   return row;
 }
 
-async function readWith(parse: Parse, data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
+async function readWith(reading: Reading, data: ByteSource | Uint8Array, name?: string): Promise<RowsFile> {
   const source = data instanceof Uint8Array ? fromBytes(name ?? 'data', data) : data;
   const file = name ?? source.name;
   if (source.size === 0) throw new FormatError(`${quote(file)} is empty.`);
@@ -88,9 +108,9 @@ async function readWith(parse: Parse, data: ByteSource | Uint8Array, name?: stri
   const start = await readFirstLine(chunks, file);
   const rest = joinChunks(start.bytes, chunks);
   const form = guessForm(start.bytes, start.lineBytes, file);
-  if (form === 'rows') return readLines(parse, rest, file);
+  if (form === 'rows') return readLines(reading, rest, file);
   const text = await readText(rest, file);
-  return form === 'array' ? readArray(parse, text, file) : { kind: 'text', rows: [], badRows: [], text };
+  return form === 'array' ? readArray(reading, text, file) : { kind: 'text', rows: [], badRows: [], text };
 }
 
 /** True where the name says rows rather than text. */
@@ -121,16 +141,20 @@ function isRow(line: string): boolean {
   }
 }
 
-async function readLines(parse: Parse, chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
+async function readLines({ parse, goodRowsAlone }: Reading, chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
   const rows: Record<string, unknown>[] = [];
   const badRows: BadRow[] = [];
   for await (const line of splitLines(chunks, MAX_LINE)) {
     const message = takeLine(parse, line, rows);
     if (message !== null) badRows.push({ line: line.number, message });
     if (rows.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
-    if (badRows.length > (MAX_ROWS * MAX_BAD_SHARE) / (1 - MAX_BAD_SHARE)) break;
+    if (badRows.length > (MAX_ROWS * MAX_BAD_SHARE) / (1 - MAX_BAD_SHARE))
+      throw new FormatError(
+        `${quote(file)}: more than ${badRows.length - 1} of its rows cannot be read, which is the limit; it was read to line ${line.number}. ` +
+          `First: ${listed(badRows)}. Give one JSON object per line.`,
+      );
   }
-  return finishRows(file, rows, badRows);
+  return finishRows(file, rows, badRows, goodRowsAlone);
 }
 
 /** Appends the line's row, if any; returns what is wrong with it. */
@@ -157,7 +181,7 @@ function takeRow(value: unknown, rows: Record<string, unknown>[]): string | null
   return null;
 }
 
-function readArray(parse: Parse, text: string, file: string): RowsFile {
+function readArray({ parse, goodRowsAlone }: Reading, text: string, file: string): RowsFile {
   const values = parse(text, quote(file));
   if (!Array.isArray(values)) throw new FormatError(`${quote(file)} does not hold an array of objects.`);
   if (values.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
@@ -167,20 +191,26 @@ function readArray(parse: Parse, text: string, file: string): RowsFile {
     const message = takeRow(value, rows);
     if (message !== null) badRows.push({ line: i + 1, message });
   });
-  return finishRows(file, rows, badRows);
+  return finishRows(file, rows, badRows, goodRowsAlone);
 }
 
-function finishRows(file: string, rows: Record<string, unknown>[], badRows: BadRow[]): RowsFile {
+function finishRows(file: string, rows: Record<string, unknown>[], badRows: BadRow[], goodRowsAlone: boolean): RowsFile {
   const total = rows.length + badRows.length;
   if (total === 0) throw new FormatError(`${quote(file)} has no rows.`);
-  if (badRows.length > total * MAX_BAD_SHARE) {
-    const first = badRows.slice(0, 3).map((bad) => `line ${bad.line}: ${bad.message}`);
+  if (rows.length === 0)
     throw new FormatError(
-      `${quote(file)}: ${badRows.length} of ${total} rows cannot be read; up to ${MAX_BAD_SHARE * 100} % are skipped. ` +
-        `First: ${first.join('; ')}. Correct or remove them and drop the file again.`,
+      `${quote(file)}: none of its ${total} rows can be read. First: ${listed(badRows)}. Correct them and drop the file again.`,
     );
-  }
+  if (badRows.length > total * MAX_BAD_SHARE && !goodRowsAlone) throw new BadRows(file, rows.length, badRows);
   return { kind: 'jsonl', rows, badRows };
+}
+
+/** The first three. */
+function listed(badRows: readonly BadRow[]): string {
+  return badRows
+    .slice(0, 3)
+    .map((bad) => `line ${bad.line}: ${bad.message}`)
+    .join('; ');
 }
 
 function tooManyRows(file: string): string {

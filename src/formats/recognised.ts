@@ -37,6 +37,16 @@ export interface RecognisedProblems {
   mapping: ProblemMapping | null;
 }
 
+export interface AskedRows {
+  file: string;
+  goodRows: number;
+  badRows: number;
+  /** The first of them, with what is wrong. */
+  badLines: { line: number; message: string }[];
+  /** The same for where nobody can be asked. */
+  message: string;
+}
+
 export interface RecognisedFiles {
   model: null | {
     name: string;
@@ -63,6 +73,8 @@ export interface RecognisedFiles {
     /** First rows, each field cut to 200 characters. */
     preview: Record<string, string>[];
   };
+  /** A dataset of which many rows cannot be read: not taken until someone says that the good ones will do. */
+  asks?: AskedRows;
   /** Every file that was not understood or refused, with the reason and what to do. */
   problems: { file: string; message: string }[];
 }

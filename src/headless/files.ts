@@ -74,7 +74,7 @@ export async function readAdapterFolder(dir: string, architecture: Architecture)
 export async function readDataset(path: string): Promise<Dataset> {
   if (!existsSync(path)) throw new InputError(`--data ${path} does not exist.`);
   const { dataset, recognised } = await recognise([{ path: basename(path), source: fileSource(path) }]);
-  if (!dataset) throw new InputError(`${path}: ${recognised.problems[0]?.message ?? 'not a dataset.'}`);
+  if (!dataset) throw new InputError(`${path}: ${recognised.asks?.message ?? recognised.problems[0]?.message ?? 'not a dataset.'}`);
   return datasetOf(dataset);
 }
 

@@ -27,21 +27,22 @@ export const datasetOf = (dropped: DroppedDataset): Dataset => ({
   file: dropped.source,
 });
 
-/** The problems that a recipe names; null where it names none. Throws FormatError where the rows are no such problems. */
+/** The problems that a recipe names; null where it names none. How many rows are bad was settled when the dataset was given. Throws FormatError where the rows are no such problems. */
 export async function problemsFor({ task }: Recipe, dataset: Dataset | null): Promise<ProblemSet | null> {
   if (task.kind !== 'code' || task.suite === 'fields' || !dataset) return null;
   if (!dataset.file) throw new RecipeError(`${task.suite} problems are read from their file, and none was given. Drop the dataset again.`);
   const optional = (name: string): string | null => (name === '' ? null : name);
-  if (task.suite !== 'mapped') return readProblemFile(dataset.file, dataset.file.name, task.suite);
+  if (task.suite !== 'mapped') return readProblemFile(dataset.file, dataset.file.name, task.suite, true);
   if (task.testsField === '')
     throw new RecipeError('Mapped problems need task.testsField: the field of each row that holds its assert statements.');
-  return readProblemFile(dataset.file, dataset.file.name, {
+  const mapping = {
     prompt: task.promptField,
     solution: optional(task.solutionField),
     tests: task.testsField,
     setup: optional(task.setupField),
     entryPoint: optional(task.entryPointField),
-  });
+  };
+  return readProblemFile(dataset.file, dataset.file.name, mapping, true);
 }
 
 /** What was dropped, as a run takes it. */

@@ -59,9 +59,14 @@ const TEST_MS = 6000;
 
 type Reader = (row: ExactRow, id: string) => Omit<PythonProblem, 'id' | 'suite' | 'caveat'> & { caveat?: string | null };
 
-/** Reads a JSONL file (also gzipped) or a JSON array. Throws FormatError. */
-export async function readProblemFile(data: ByteSource | Uint8Array, name: string, as?: SuiteShape | ProblemMapping): Promise<ProblemSet> {
-  const { rows, badRows } = await readExactRows(data, name);
+/** Reads a JSONL file (also gzipped) or a JSON array. Throws FormatError; with `goodRowsAlone` bad rows are only counted, however many. */
+export async function readProblemFile(
+  data: ByteSource | Uint8Array,
+  name: string,
+  as?: SuiteShape | ProblemMapping,
+  goodRowsAlone = false,
+): Promise<ProblemSet> {
+  const { rows, badRows } = await readExactRows(data, name, goodRowsAlone);
   const set = readProblems(rows, name, as);
   return { ...set, wrongRows: [...badRows.map(({ line, message }) => ({ row: line, id: null, message })), ...set.wrongRows] };
 }

@@ -98,7 +98,7 @@ function useDropAnywhere(): boolean {
 }
 
 function RecognisedFiles({ recognised }: { recognised: Recognised }) {
-  const { model, dataset, recipe, problems } = recognised;
+  const { model, dataset, recipe, asks, problems } = recognised;
   const mapping = useLab((s) => s.mapping);
   const idle = useLab((s) => s.activity === 'idle');
   const missing = missingForRecipe(recognised, mapping);
@@ -126,7 +126,7 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
               {dataset.badRows > 0 ? `, ${count(dataset.badRows)} unreadable` : ''}
               {dataset.kind === 'text' ? '' : `; fields ${dataset.fields.join(', ') || 'none'}`}
             </span>
-            {dataset.badLines.length > 0 ? <BadLines dataset={dataset} /> : null}
+            {dataset.badLines.length > 0 ? <BadLines of={dataset} /> : null}
             {dataset.problems ? (
               <span className="detail">
                 {dataset.problems.name}: {count(dataset.problems.rows)} problems with {count(dataset.problems.tests)} tests
@@ -136,6 +136,7 @@ function RecognisedFiles({ recognised }: { recognised: Recognised }) {
           </dd>
         </dl>
       ) : null}
+      {asks ? <Asked asks={asks} /> : null}
       {recipe ? (
         <dl>
           <dt>Recipe</dt>
@@ -190,17 +191,40 @@ function Named({ name, part }: { name: string; part: 'model' | 'dataset' | 'reci
   );
 }
 
-function BadLines({ dataset }: { dataset: Dataset }) {
+/** Many rows cannot be read: nothing of the file is used before someone says so. */
+function Asked({ asks }: { asks: NonNullable<Recognised['asks']> }) {
+  const dropping = useLab((s) => s.dropping);
+  return (
+    <dl>
+      <dt>Dataset?</dt>
+      <dd>
+        <strong>{asks.file}</strong>
+        <span className="detail">
+          {count(asks.badRows)} of {count(asks.badRows + asks.goodRows)} rows cannot be read. Nothing of it is used yet.
+        </span>
+        <BadLines of={asks} />
+        <div className="answers">
+          <button type="button" disabled={dropping} onClick={() => void lab.answerAsked(true)}>
+            Use the {count(asks.goodRows)} good {asks.goodRows === 1 ? 'row' : 'rows'}
+          </button>
+          <button type="button" className="link" disabled={dropping} onClick={() => void lab.answerAsked(false)}>
+            Leave the file out
+          </button>
+        </div>
+      </dd>
+    </dl>
+  );
+}
+
+function BadLines({ of: { badRows, badLines } }: { of: { badRows: number; badLines: { line: number; message: string }[] } }) {
   return (
     <ul className="problems" aria-label="Unreadable rows">
-      {dataset.badLines.map(({ line, message }) => (
+      {badLines.map(({ line, message }) => (
         <li key={line}>
           line {line}: {message}
         </li>
       ))}
-      {dataset.badRows > dataset.badLines.length ? (
-        <li>and {count(dataset.badRows - dataset.badLines.length)} more, all left out</li>
-      ) : null}
+      {badRows > badLines.length ? <li>and {count(badRows - badLines.length)} more</li> : null}
     </ul>
   );
 }

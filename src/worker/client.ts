@@ -104,7 +104,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
   const { guard } = liveness;
   return {
     adapter: () => guard(remote.adapter() as ReturnType<LabApi['adapter']>),
-    drop: (files) => guard(remote.drop(files)),
+    drop: (files, goodRowsAlone) => guard(remote.drop(files, goodRowsAlone)),
     forget: (part) => guard(remote.forget(part)),
     preview: (task) => guard(remote.preview(task)),
     inspect: (what, onTensors) => guard(remote.inspect(what, Comlink.proxy(onTensors))),

@@ -144,7 +144,8 @@ async function recogniseSources({ model, dataset }: GivenSources): Promise<Given
   const parts: Given = { model: given.model ?? null, dataset: given.dataset ?? null };
   for (const files of [model, dataset]) {
     if (files.length === 0) continue;
-    const found = await recognise(files);
+    // whether its good rows will do was asked when it was dropped
+    const found = await recognise(files, true);
     if (files === model && found.model) parts.model = found.model;
     if (found.dataset) parts.dataset = datasetOf(found.dataset);
   }
@@ -189,9 +190,10 @@ const api: LabWorkerApi = {
     }
   },
 
-  drop: plain(async (files) => {
+  drop: plain(async (files, goodRowsAlone) => {
     const { recognised, recipeText, log, model, dataset } = await recognise(
       files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })),
+      goodRowsAlone,
     );
     const problems = [...recognised.problems];
     let recipe = null;

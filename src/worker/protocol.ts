@@ -40,8 +40,11 @@ export interface StorageUse {
 export interface LabApi {
   /** Adapter or the reason why there is none. */
   adapter(): Promise<{ ok: true; adapter: AdapterReport } | { ok: false; reason: string }>;
-  /** Reads dropped files (paths relative to the dropped folder). What was recognised earlier stays until replaced. */
-  drop(files: { path: string; file: File }[]): Promise<Recognised>;
+  /**
+   * Reads dropped files (paths relative to the dropped folder). What was recognised earlier stays until replaced. A dataset of which many rows cannot be
+   * read is asked about, and only taken with `goodRowsAlone`.
+   */
+  drop(files: { path: string; file: File }[], goodRowsAlone?: boolean): Promise<Recognised>;
   /** Takes a recognised part back, as if it had not been dropped. */
   forget(part: 'model' | 'dataset'): Promise<void>;
   /** The first rows of the dropped dataset as the task would use them. */

@@ -1,5 +1,6 @@
 // The lab without a page: what each verb does to the state, that nothing starts by itself, and that a dying worker loses nothing it has said.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { missingForRecipe } from '../../../src/app/droppedTask.ts';
 import { actionForKey, createActions } from '../../../src/app/actions.ts';
 import { canLoadModels, createLab, hasModels } from '../../../src/app/lab.ts';
 import type { RunEvent } from '../../../src/app/runLog.ts';
@@ -32,8 +33,8 @@ function scriptedWorker() {
   const called = async (name: string) => void calls.push(name);
   const api: LabApi = {
     adapter: async () => ({ ok: true, adapter }),
-    drop: async () => {
-      calls.push('drop');
+    drop: async (_, goodRowsAlone) => {
+      calls.push(goodRowsAlone ? 'drop for good rows' : 'drop');
       return answers.shift() ?? nothing;
     },
     forget: async (part) => void calls.push(`forget ${part}`),
@@ -465,6 +466,38 @@ describe('the lab', () => {
     await lab.drop([{ path: 'm', file: new File([], 'm') }]);
     await lab.drop([{ path: 'a', file: new File([], 'a') }]);
     expect(state().recognised).toMatchObject({ model, problems: [{ file: 'a' }] });
+  });
+
+  it('R14: a dataset with many bad rows is asked about; its good rows are used when they will do, and it starts nothing', async () => {
+    const { lab, state, worker } = await openedLab();
+    const asks = { file: 'd', goodRows: 9, badRows: 1, badLines: [{ line: 3, message: 'not JSON' }], message: 'bad' };
+    const model = { name: 'm', family: 'llama', parameters: 1, dtype: 'F32', context: 8, layers: 1, vocabulary: 2, hasTokenizer: true };
+    worker.answers.push({ ...nothing, asks }, { ...nothing, model });
+    await lab.drop([{ path: 'd', file: new File([], 'd') }]);
+    expect(state()).toMatchObject({ recognised: { asks, dataset: null }, mapping: null, activity: 'idle' });
+    await lab.drop([{ path: 'm', file: new File([], 'm') }]);
+    expect(state().recognised).toMatchObject({ asks, model });
+    expect(missingForRecipe(state().recognised!)).toMatch(/good rows of d/);
+    const dataset = {
+      name: 'd',
+      kind: 'jsonl' as const,
+      rows: 9,
+      badRows: 1,
+      badLines: asks.badLines,
+      fields: ['a'],
+      mapping: null,
+      problems: null,
+      preview: [],
+    };
+    worker.answers.push({ ...nothing, dataset });
+    await lab.answerAsked(true);
+    expect(state().recognised).toEqual({ ...nothing, model, dataset });
+    expect(worker.calls).toEqual(['connect', 'drop', 'drop', 'drop for good rows']);
+    worker.answers.push({ ...nothing, asks });
+    await lab.drop([{ path: 'e', file: new File([], 'e') }]);
+    await lab.answerAsked(false);
+    expect(state().recognised).toEqual({ ...nothing, model, dataset });
+    expect(worker.calls).toHaveLength(5);
   });
 
   it('takes a recognised part back, keeps a corrected mapping while its dataset stays, and gives a new worker the same', async () => {

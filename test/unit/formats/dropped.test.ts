@@ -152,6 +152,26 @@ test('a size in a zip that lies does not make a larger allocation', async () => 
   expect(recognised.problems).toHaveLength(1);
 });
 
+test('R14 a dataset with more than five per cent of bad rows is asked about, and nothing of it is taken before', async () => {
+  const rows = '{"a":1}\n'.repeat(90) + 'oops\n'.repeat(10);
+  const asked = await drop({ 'rows.jsonl': rows, 'other.jsonl': '{"a":1}\n' });
+  expect(asked.dataset?.name).toBe('other.jsonl');
+  const { recognised, dataset } = await drop({ 'rows.jsonl': rows });
+  expect(dataset).toBeNull();
+  expect(recognised).toMatchObject({ dataset: null, problems: [] });
+  expect(recognised.asks).toMatchObject({
+    file: 'rows.jsonl',
+    goodRows: 90,
+    badRows: 10,
+    message: expect.stringMatching(/10 of 100 rows/),
+  });
+  expect(recognised.asks!.badLines.map((bad) => bad.line)).toEqual([91, 92, 93, 94, 95]);
+  const source = fromBytes('rows.jsonl', new TextEncoder().encode(rows));
+  const taken = await recognise([{ path: 'rows.jsonl', source }], true);
+  expect(taken.recognised).toMatchObject({ dataset: { rows: 90, badRows: 10 }, problems: [] });
+  expect(taken.recognised.asks).toBeUndefined();
+});
+
 describe('R18 mixes of dropped files', () => {
   const rows = '{"prompt":"p","solution":"s"}\n';
   const recipe = JSON.stringify({ version: 1, name: 'x', task: {}, arms: [] });

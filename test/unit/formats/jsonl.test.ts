@@ -35,7 +35,7 @@ test('gzip, arrays and text are recognised by content', async () => {
   expect(await readRows(gzipSync(bytesOf('{ a set }\n')), 'x.txt.gz')).toMatchObject({ kind: 'text', text: '{ a set }\n' });
 });
 
-test('R14 three per cent of bad rows are counted and listed, more than five are refused', async () => {
+test('R14 three per cent of bad rows are counted and listed, more than five are asked about', async () => {
   const lines = Array.from({ length: 97 }, (_, i) => `{"i":${i}}`);
   const mixed = [...lines.slice(0, 50), 'not json', '[1]', '{"a":Infinite}', ...lines.slice(50)];
   const file = await readRows(bytesOf(mixed.join('\n')), 'rows.jsonl');
@@ -45,6 +45,20 @@ test('R14 three per cent of bad rows are counted and listed, more than five are 
   const worse = await refusal(bytesOf([...mixed, 'x', 'x', 'x'].join('\n')), 'rows.jsonl');
   expect(worse).toContain('6 of 103 rows cannot be read; up to 5 % are skipped');
   expect(worse).toContain('line 51');
+  const good = await readRows(bytesOf([...mixed, 'x', 'x', 'x'].join('\n')), 'rows.jsonl', true);
+  expect(good.rows).toHaveLength(97);
+  expect(good.badRows.map((bad) => bad.line)).toEqual([51, 52, 53, 101, 102, 103]);
+  const array = `[${'{"a":1},'.repeat(9)}7]`;
+  expect(await refusal(bytesOf(array), 'rows.json')).toContain('1 of 10 rows cannot be read');
+  expect((await readRows(bytesOf(array), 'rows.json', true)).rows).toHaveLength(9);
+});
+
+test('R14 where no row is good, or bad ones have no end, nothing is asked', async () => {
+  const none = bytesOf('x\ny\n');
+  for (const goodRowsAlone of [false, true])
+    await expect(readRows(none, 'rows.jsonl', goodRowsAlone)).rejects.toThrow(/none of its 2 rows can be read. First: line 1/);
+  const endless = bytesOf('{"a":1}\n'.repeat(10) + 'x\n'.repeat(60_000));
+  await expect(readRows(endless, 'rows.jsonl', true)).rejects.toThrow(/more than 52631 of its rows cannot be read, which is the limit/);
 });
 
 test('R14 bad UTF-8 makes a bad row in JSONL and refuses text', async () => {
