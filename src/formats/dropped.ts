@@ -239,7 +239,7 @@ async function assembleModel(parts: Parts): Promise<DroppedModel | null> {
     checkEmbedding(joined, config);
     weights = joined;
   });
-  const tokenizer = await assembleTokenizer(parts, config, 'tokenizer.json');
+  const tokenizer = await assembleTokenizer(parts, config, parts.taken.get('a tokenizer.json') ?? 'tokenizer.json');
   if (!weights) return null;
   const name = folderOf(configPath ?? '') || 'model';
   return { name, config, weights, tokenizer, tokenizerFiles: parts.tokenizerFiles };

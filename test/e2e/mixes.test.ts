@@ -1,0 +1,90 @@
+// R18 and R14 on the page: whatever mix of files is dropped, the page says what each was recognised as, or what to do about it. A dataset with many bad
+// rows is asked about. Nothing starts by itself.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Files, MIXES } from '../support/droppedMixes.ts';
+import { button, dropFiles, LabBrowser } from './support/labBrowser.ts';
+
+describe('the page of a drop', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ra3-mixes-'));
+  let lab: LabBrowser;
+  let page: Page;
+  beforeAll(async () => {
+    lab = await LabBrowser.start();
+    page = (await lab.open()).page;
+  });
+  afterAll(async () => {
+    await lab?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Gives a folder to the page as its picker does, once what was there is taken back, and waits until it has been read. */
+  async function dropFolder(name: string, files: Files): Promise<void> {
+    for (const [path, bytes] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name, path)), { recursive: true });
+      writeFileSync(join(folder, name, path), bytes);
+    }
+    const parts = page.getByRole('button', { name: /^Remove the / });
+    for (let left = await parts.count(); left > 0; left--) {
+      await parts.first().click();
+      await expect.poll(() => parts.count()).toBe(left - 1);
+    }
+    const read = await page.locator('.drop-zone').evaluateHandle((zone) => {
+      let reading = false;
+      const done = new Promise<void>((resolve) => {
+        new MutationObserver(() => {
+          const now = zone.textContent.includes('Reading…');
+          if (reading && !now) resolve();
+          reading = now;
+        }).observe(zone, { childList: true, subtree: true, characterData: true });
+      });
+      return { done };
+    });
+    await page.getByLabel('Folder', { exact: true }).setInputFiles(join(folder, name));
+    await read.evaluate(({ done }) => done);
+  }
+
+  it('R18 mixes: each of the twelve is answered on the page, file by file', { timeout: 180_000 }, async () => {
+    expect(MIXES).toHaveLength(12);
+    for (const [i, [mix, files, expected]] of MIXES.entries()) {
+      const name = `mix-${i}`;
+      await dropFolder(name, files);
+      const said = (await page.locator('.recognised').innerText()).replace(/\s+/g, ' ');
+      const problems = await page.getByRole('list', { name: 'Problems' }).getByRole('listitem').allInnerTexts();
+      if (expected.family) expect(said, mix).toMatch(new RegExp(`Model .*${expected.family}, [\\d.,kMB ]+ parameters`));
+      else expect(said, mix).not.toMatch(/ parameters, /);
+      if (expected.tokenizer !== undefined) expect(said, mix).toContain(expected.tokenizer ? 'with tokenizer' : 'no tokenizer');
+      if (expected.dataset) expect(said, mix).toMatch(new RegExp(`Dataset ${name}/${expected.dataset} .*1 rows`));
+      // the recipe of these mixes lacks its task: that is said, too
+      const wanted = [...expected.problems.map((file) => `${name}/${file}`), ...(expected.recipe ? ['recipe.json'] : [])].sort();
+      expect(problems.map((text) => text.split(' ')[0]).sort(), mix).toEqual(wanted);
+      // the file, then a whole sentence
+      for (const text of problems) expect(text, mix).toMatch(/^\S+ .{20,}\.$/s);
+      expect(await page.title(), mix).toBe('RA3 Lab');
+    }
+  });
+
+  it('R14 on the page: the count, the first bad rows and why, and nothing is used before “Use the 90 good rows”', async () => {
+    await page.reload();
+    const rows = '{"prompt":"p","solution":"s"}\n'.repeat(90) + '{"prompt":\n[1]\n'.repeat(5);
+    await dropFiles(page, [{ name: 'rows.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(rows) }]);
+    await page.getByText('10 of 100 rows cannot be read. Nothing of it is used yet.').waitFor();
+    const bad = page.getByRole('list', { name: 'Unreadable rows' }).getByRole('listitem');
+    expect(await bad.count()).toBe(6);
+    expect(await bad.first().innerText()).toMatch(/^line 91: .*not valid JSON/);
+    expect(await bad.nth(1).innerText()).toBe('line 92: not a JSON object');
+    expect(await bad.last().innerText()).toBe('and 5 more');
+    expect(await page.getByText(/^Dataset$/).count()).toBe(0);
+    await button(page, 'Leave the file out').click();
+    await page.locator('.recognised').waitFor({ state: 'detached' });
+
+    await dropFiles(page, [{ name: 'rows.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(rows) }]);
+    await button(page, 'Use the 90 good rows').click();
+    await page.getByText(/90 rows, 10 unreadable; fields prompt, solution/).waitFor();
+    expect(await button(page, 'Use the 90 good rows').count()).toBe(0);
+    expect(await page.title()).toBe('RA3 Lab');
+  });
+});
