@@ -121,6 +121,8 @@ export interface Lab {
   /** Holds the shown run's trained arms, from its bundle, in place of the last run's. */
   loadModels(): Promise<void>;
   downloadModel(arm: Arm): Promise<void>;
+  /** The shown run, whose models are held, for RL engines elsewhere. */
+  exportCluster(arms: Arm[]): Promise<void>;
   drop(files: { path: string; file: File }[]): Promise<void>;
   /** Whether the good rows of a dataset that was asked about will do; else its file is left out. */
   answerAsked(goodRowsAlone: boolean): Promise<void>;
@@ -644,6 +646,14 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
         tell('error', said(error));
       } finally {
         set({ loadingModels: false });
+      }
+    },
+    exportCluster: async (arms) => {
+      try {
+        saveFile(`${fileStem(log)}-cluster.zip`, await api().exportCluster(arms), 'application/zip');
+        set({ said: 'Export saved' });
+      } catch (error) {
+        tell('error', said(error));
       }
     },
     downloadModel: async (arm) => {

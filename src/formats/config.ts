@@ -62,7 +62,7 @@ export function parseConfig(text: string): ModelConfig {
 export function writeConfig(config: ModelConfig, dtype: 'float32' | 'float16' | 'bfloat16' = 'float32'): string {
   const family = familyOf(config.architecture.family);
   const kept = Object.entries(config.raw).filter(([key]) => !NOT_WRITTEN.includes(key) && key !== '__proto__');
-  const written = {
+  const written: Record<string, unknown> = {
     ...family.defaults,
     ...Object.fromEntries(kept),
     architectures: [family.causalLm],
@@ -73,6 +73,8 @@ export function writeConfig(config: ModelConfig, dtype: 'float32' | 'float16' | 
     torch_dtype: dtype,
     dtype,
   };
+  // transformers opens no model whose padding id has no embedding, and small models have not that of their family
+  if (Number(written.pad_token_id ?? 0) >= config.architecture.vocabulary) written.pad_token_id = null;
   return `${JSON.stringify(written, null, 2)}\n`;
 }
 

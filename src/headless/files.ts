@@ -21,7 +21,7 @@ import { type Dataset, datasetOf } from '../run/datasetCorpus.ts';
 import type { OutputFile } from '../formats/outputFile.ts';
 import { InputError, tokenIds } from './arguments.ts';
 
-function fileSource(path: string): ByteSource {
+export function fileSource(path: string): ByteSource {
   const { size } = statSync(path);
   return {
     name: basename(path),

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { InputError, number, readOptions, text } from './arguments.ts';
 import { readDataset, readModelFolder, readText, writeFiles, writeOutput } from './files.ts';
 import { EVALUATE_USAGE, evaluate } from './evaluateVerb.ts';
+import { EXPORT_USAGE, exportRun } from './exportVerb.ts';
 import { GENERATE_USAGE, generate } from './generateVerb.ts';
 import { ProgressDisplay } from './progress.ts';
 import { open, print } from './openLab.ts';
@@ -20,6 +21,7 @@ import { ModelError } from '../model/modelError.ts';
 import { BASE_TRAINING, presetRecipe } from '../run/presets.ts';
 import { type BuiltinKind, BUILTIN_KINDS, parseRecipe, type Recipe, RecipeError } from '../run/recipe.ts';
 import { Session } from '../run/session.ts';
+import { LogError } from '../share/logReader.ts';
 import { CodeTaskError } from '../tasks/code.ts';
 import { lastingSandbox } from '../verify/lastingSandbox.ts';
 import { writeBundle } from '../share/bundle.ts';
@@ -28,7 +30,7 @@ import { ROOT } from '../../scripts/paths.mjs';
 const USAGE = `Usage: lab VERB [options]
 ${GENERATE_USAGE}${TRAIN_USAGE}${EVALUATE_USAGE}  run      (RECIPE.json | --default [--task recall-lines] [--preset quick]) --out DIR [--seed S] [--model DIR] [--data FILE] [--log-only]
              (--log-only: recipe.json and log.jsonl without its rollouts; no weights)
-${PROFILE_USAGE}  make-default [--only TASK|demo]
+${EXPORT_USAGE}${PROFILE_USAGE}  make-default [--only TASK|demo]
 ${RESULTS_USAGE}All write JSON to stdout; --json is accepted and changes nothing.
 `;
 
@@ -47,12 +49,13 @@ const VERBS: Record<string, (argv: string[], host: Host) => Promise<number>> = {
   score,
   train,
   run,
+  export: exportRun,
   profile,
   'make-default': makeDefaultVerb,
   results: (argv) => results(argv),
 };
 /** Errors that the input is to blame for. */
-const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError, SampleError];
+const INPUT_ERRORS = [InputError, FormatError, ModelError, RecipeError, CodeTaskError, SampleError, LogError];
 
 export async function main(argv: string[], host: Host): Promise<number> {
   const [verb = '', ...rest] = argv;

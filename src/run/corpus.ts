@@ -31,6 +31,10 @@ export interface Corpus {
   sizes: Record<Range, CorpusSizes>;
   symbolLo: number;
   symbolHi: number;
+  /** Of the model. */
+  vocabulary: number;
+  /** Every program that there is to train or practise on; null where they are drawn without end. */
+  programs: readonly Program[] | null;
   /** Whether thoughts make sense here (plain text has none). */
   thinks: boolean;
   /** Expert programs, of range 'in' when it is left out. */
@@ -86,6 +90,8 @@ export function makeCorpus(recipe: Recipe, vocabulary: number, dropped: DroppedP
     sizes,
     symbolLo: builtin.symbolLo,
     symbolHi: builtin.symbolHi,
+    vocabulary,
+    programs: null,
     thinks: true,
     train: (rng, count, range) => builtin.samplePrograms(rng, count, range),
     practice: (rng, count, range) => builtin.samplePrograms(rng, count, range),

@@ -120,6 +120,8 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
     sizes: { in: sizes, edge: sizes, hard: sizes },
     symbolLo: 0,
     symbolHi: vocabulary,
+    vocabulary,
+    programs: train,
     thinks: task.kind === 'code',
     train: (rng, count) => Array.from({ length: count }, () => experts[rng.int(experts.length)] as Program),
     practice: (rng, count) => Array.from({ length: count }, () => train[rng.int(train.length)] as Program),
@@ -239,7 +241,7 @@ function judgedBy(
 }
 
 /** Comments are thoughts here: they end nothing. */
-const stopStrings = (problem: PythonProblem): string[] => basePrompt(problem).stop.filter((stop) => stop !== '\n#');
+export const stopStrings = (problem: PythonProblem): string[] => basePrompt(problem).stop.filter((stop) => stop !== '\n#');
 
 function fieldOf(row: Record<string, unknown>, name: string): string {
   const value = Object.hasOwn(row, name) ? row[name] : undefined;

@@ -52,6 +52,8 @@ export interface InfusedProgram {
 
 export interface ShownToken {
   text: string;
+  /** Absent in logs written before it was. */
+  id?: number;
   logprob: number | null; // null = written by the prompt or the environment
   role: 'prompt' | 'decision' | 'thought' | 'line' | 'given';
   /** Of the softmax that the policy drew it from, nats; absent where it drew nothing, and in logs written before it was. */

@@ -12,15 +12,15 @@ import type { LatentPolicy } from '../model/latentRollout.ts';
 import { Optimizer } from '../model/optimizer.ts';
 import { parameterCount, Transformer } from '../model/transformer.ts';
 import { objectiveNotices } from '../rlvr/objective.ts';
-import { makeRng } from '../tasks/rng.ts';
 import type { Rng } from '../tasks/task.ts';
 import { RunClock } from './clock.ts';
 import { type RunControl, Stopped } from './control.ts';
 import type { Corpus } from './corpus.ts';
 import type { AdapterReport, ArmResult, Metrics, RunEvent, RunInputPrints, RunSummary, Spent, StageRef } from './events.ts';
-import { type Arm, ARMS, type Recipe } from './recipe.ts';
+import type { Arm, Recipe } from './recipe.ts';
 import { NO_STATE, type Progressed, Recovery, type Snapshot, type StageState } from './recovery.ts';
 import { type PlannedStage, planStages } from './stages.ts';
+import { type Purpose, rngOf, samplerStream } from './streams.ts';
 import type { SampleRow, VerifierGone } from './verified.ts';
 
 export const VERSION = '0.1.0';
@@ -70,8 +70,6 @@ export interface RunOutcome {
   gpu: GpuContext;
 }
 
-/** Streams of random numbers by purpose: no purpose sees another's. */
-const STREAM = { base: 1, eStep: 2, infuse: 3, mStep: 4, rlvr: 5, evaluate: 6, explain: 7 } as const;
 /** Losses of the device within this time after which the run stops (R37). */
 const MOST_LOSSES = 4;
 const LOSS_WINDOW_MS = 600_000;
@@ -242,12 +240,11 @@ export class RunCore {
     this.i.emit({ type: 'notice', level: 'warning', message: `The GPU device was lost; a new one goes on from ${at}.` });
   }
 
-  rng(purpose: keyof typeof STREAM, iteration = 0, arm: Arm = 'base'): Rng {
-    return makeRng(this.i.recipe.seed, STREAM[purpose] * 1000 + iteration * 10 + ARMS.indexOf(arm));
+  rng(purpose: Purpose, iteration = 0, arm: Arm = 'base'): Rng {
+    return rngOf(this.i.recipe.seed, purpose, iteration, arm);
   }
-  /** Names the sampler's random numbers on the GPU: distinct for every purpose, iteration, arm and step. */
-  stream(purpose: keyof typeof STREAM, iteration: number, arm: Arm, step: number): number {
-    return ((STREAM[purpose] * 32 + iteration) * 8 + ARMS.indexOf(arm)) * 65_536 + step;
+  stream(purpose: Purpose, iteration: number, arm: Arm, step: number): number {
+    return samplerStream(purpose, iteration, arm, step);
   }
 
   latent(bias = 0): LatentPolicy {

@@ -6,9 +6,8 @@ import type { DroppedModel } from '../formats/dropped.ts';
 import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
 import { heldWeights } from '../formats/heldWeights.ts';
-import { modelFolder } from '../formats/hfFolder.ts';
 import { collect, type OutputFile } from '../formats/outputFile.ts';
-import { readSafetensors, toFloat32 } from '../formats/safetensors.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Transformer, type TransformerOptions } from '../model/transformer.ts';
 import type { PythonSandbox } from '../verify/python.ts';
@@ -21,6 +20,8 @@ import { estimateRun } from './estimate.ts';
 import { checkSameInputs, filePrint, modelPrint } from './fingerprint.ts';
 import { judgeIn } from './judge.ts';
 import { aliasedMetrics } from './metricAliases.ts';
+import { clusterFiles } from './cluster/clusterFiles.ts';
+import { folderFiles } from './modelFiles.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
 import { profileStep } from './stepProfile.ts';
 import type { Checkpoint } from './runCore.ts';
@@ -280,17 +281,7 @@ export class Session {
 
   /** A trained arm's files as a Hugging Face folder. */
   exportModel(arm: Arm): OutputFile[] {
-    const { config, weights, tokenizerFiles } = this.trained(arm);
-    const tensors = [...weights.tensors].map(([name, { shape }]) => ({
-      name,
-      shape,
-      read: async () => {
-        const elements = shape.reduce((product, size) => product * size, 1);
-        const { bytes, dtype } = await weights.read(name, 0, elements);
-        return toFloat32(bytes, dtype);
-      },
-    }));
-    return modelFolder({ config, tensors, tokenizerFiles });
+    return folderFiles(this.trained(arm));
   }
 
   /** A trained arm as a folder that can be loaded again. */
@@ -343,6 +334,13 @@ export class Session {
         throw new RecipeError(`The run had other data than the dropped dataset (fingerprint ${print}). Drop its dataset, then try again.`);
     }
     return (this.corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder, this.given)));
+  }
+
+  /** The held run for engines elsewhere (cluster/clusterFiles.ts). */
+  async clusterFiles(chosen: readonly Arm[]): Promise<Record<string, Uint8Array | string>> {
+    const { recipe, events, arms } = this;
+    if (!recipe) throw new RecipeError('Nothing has run yet, so there is nothing to export. Press Run first.');
+    return clusterFiles({ recipe, events, arms, corpus: await this.corpusOf(recipe) }, chosen);
   }
 
   private inputsOfHeld(): RunInputPrints | undefined {

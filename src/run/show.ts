@@ -68,10 +68,11 @@ export function showGroup(corpus: Corpus, rollouts: readonly JudgedRollout[], af
       tokens: Array.from(trace.sequence.ids, (id, i): ShownToken => {
         const sampled = trace.sequence.sampled[i] === 1;
         const role = NAMES[trace.sequence.roles[i] as number] ?? (sampled ? 'line' : 'given');
-        if (!sampled) return { text: corpus.tokenText(id), logprob: null, role };
+        if (!sampled) return { text: corpus.tokenText(id), id, logprob: null, role };
         const [before, now] = [trace.logprob[i] as number, after[b]?.[i] as number];
         return {
           text: corpus.tokenText(id),
+          id,
           logprob: round(before),
           role,
           entropy: round(trace.entropy[i] as number),

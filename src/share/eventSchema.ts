@@ -75,6 +75,7 @@ const line = v.object({
 });
 const token = v.object({
   text: name,
+  id: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   logprob: nullable,
   role: v.picklist(['prompt', 'decision', 'thought', 'line', 'given']),
   entropy: v.optional(number),

@@ -1,16 +1,21 @@
-// How a run leaves the page: in a link, with the choice of what it holds; as a bundle.
+// How a run leaves the page: in a link, with the choice of what it holds; as a bundle; for RL engines on a cluster.
 import { useState } from 'react';
-import { lab, actions } from '../app/theLab.ts';
+import { armLabel } from '../app/curves.ts';
+import { hasModels } from '../app/lab.ts';
+import type { Arm } from '../app/runLog.ts';
+import { actions, lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { ShellDialog } from './ShellDialog.tsx';
-import { useLab } from './useLab.ts';
+import { LoadModels } from './LoadModels.tsx';
+import { useLab, useLog } from './useLab.ts';
 
 export function ExportDialog() {
   return (
     <ShellDialog name="export" title="Share and export">
       <LinkPart />
       <BundlePart />
+      <ClusterPart />
     </ShellDialog>
   );
 }
@@ -51,6 +56,46 @@ function BundlePart() {
       </p>
       <p className="choices">
         <ActionButton action={actions.bundle} />
+      </p>
+    </section>
+  );
+}
+
+function ClusterPart() {
+  const { log } = useLog();
+  const held = useLab(hasModels) && log.end !== null && log.end.status !== 'failed';
+  const arms = held ? [...new Set(log.end!.results.map(({ arm }) => arm))] : [];
+  const [left, setLeft] = useState<readonly Arm[]>([]);
+  const [busy, setBusy] = useState(false);
+  const chosen = arms.filter((arm) => !left.includes(arm));
+  const save = async (): Promise<void> => {
+    setBusy(true);
+    await lab.exportCluster(chosen);
+    setBusy(false);
+  };
+  return (
+    <section className="export-part" aria-label="Export for a cluster">
+      <h3>For a cluster</h3>
+      <p className="detail">
+        Models as Hugging Face folders, rows and reward for verl, TRL, OpenRLHF, NeMo-RL and SkyRL, the recipe in their words, and rollouts
+        of this run to check them by: one zip, told in its README.md.
+      </p>
+      <p className="choices">
+        {arms.map((arm) => (
+          <label key={arm} className="check">
+            <input
+              type="checkbox"
+              checked={chosen.includes(arm)}
+              onChange={(e) => setLeft(e.target.checked ? left.filter((other) => other !== arm) : [...left, arm])}
+            />
+            {armLabel(arm)}
+          </label>
+        ))}
+        <button type="button" disabled={chosen.length === 0 || busy} onClick={() => void save()}>
+          {busy ? 'Writing…' : 'Export for a cluster'}
+        </button>
+        <LoadModels />
+        {held ? null : <span className="detail">It needs the models of a run that has ended here or of a bundle.</span>}
       </p>
     </section>
   );

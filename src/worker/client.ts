@@ -127,6 +127,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     kernelSource: (kernel) => guard(remote.kernelSource(kernel)),
     openModels: (from) => guard(remote.openModels(from)),
     exportModel: (arm) => guard(remote.exportModel(arm)),
+    exportCluster: (arms) => guard(remote.exportCluster(arms)),
     exportBundle: (id) => guard(remote.exportBundle(id)),
   };
 }

@@ -303,6 +303,8 @@ const api: LabWorkerApi = {
     return files;
   }),
 
+  exportCluster: plain(async (arms) => writeBundle(await (await sessionOf()).clusterFiles(arms))),
+
   exportBundle: plain(async (id) => (id === undefined ? writeBundle(await (await sessionOf()).bundleFiles()) : readKeptBundle(id))),
 };
 

@@ -17,6 +17,7 @@ export const smollm3: Family = {
     rms_norm_eps: 1e-6,
     bos_token_id: 128_000,
     eos_token_id: 128_001,
+    pad_token_id: 128_004,
     rope_theta: 2_000_000,
     use_sliding_window: false,
     no_rope_layer_interval: 4,

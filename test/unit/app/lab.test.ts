@@ -64,6 +64,7 @@ function scriptedWorker() {
     kernelSource: async () => '',
     openModels: (from) => called(`open ${'bundle' in from ? from.bundle.name : from.kept}`),
     exportModel: async () => ({}),
+    exportCluster: async () => new Uint8Array(),
     exportBundle: async () => new Uint8Array(),
     resumeRun: (id, onEvent, onKept) => api.run(LINK_BASE_V1, onEvent, kept.runs.find(({ run }) => run.id === id)!.run, onKept),
     keptRuns: async () => kept,
