@@ -5,7 +5,8 @@ import { FormatError, quote } from './formatError.ts';
 /** Text of messages one after the other, nothing around them: base models know no turns. */
 export const PASS_THROUGH_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
 
-export function wordTokenizer(words: readonly string[], padWord: string): Map<string, Uint8Array> {
+/** @param ends a word that begins texts and so ends them, for engines that want an end and a padding. */
+export function wordTokenizer(words: readonly string[], ends: string): Map<string, Uint8Array> {
   const vocab: Record<string, number> = Object.create(null);
   words.forEach((word, id) => {
     if (word === '' || /\s/.test(word)) throw new FormatError(`${quote(word)} is no word between spaces.`);
@@ -21,12 +22,13 @@ export function wordTokenizer(words: readonly string[], padWord: string): Map<st
     pre_tokenizer: { type: 'WhitespaceSplit' },
     post_processor: null,
     decoder: null,
-    model: { type: 'WordLevel', vocab, unk_token: padWord },
+    model: { type: 'WordLevel', vocab, unk_token: ends },
   };
   const config = {
     tokenizer_class: 'PreTrainedTokenizerFast',
     clean_up_tokenization_spaces: false,
-    pad_token: padWord,
+    eos_token: ends,
+    pad_token: ends,
     chat_template: PASS_THROUGH_TEMPLATE,
   };
   const file = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);

@@ -26,6 +26,7 @@ export interface ClusterRun {
 /** Rows of tasks whose programs are drawn. */
 const DRAWN_ROWS = 1024;
 const DRAWN_STREAM = 9_002;
+const TEMPLATE_FILE = 'chat_template.jinja';
 
 export async function clusterFiles(
   { recipe, events, arms, corpus }: ClusterRun,
@@ -43,7 +44,7 @@ export async function clusterFiles(
     'reward/reward.py': REWARD,
     'verify.py': VERIFY,
     'parity.jsonl': lines(parity.rows),
-    'configs/pass_through.jinja': PASS_THROUGH_TEMPLATE,
+    'configs/pass_through.jinja': templateOf(corpus, [...arms.values()][0]),
     ...dataFiles(writer, train, 'train'),
     ...dataFiles(writer, test, 'test'),
   };
@@ -56,12 +57,24 @@ export async function clusterFiles(
     const folder = arms.get(arm);
     if (!folder)
       throw new RecipeError(`There is no trained ${arm} model in this run. Choose among ${[...arms.keys()].join(', ') || 'none'}.`);
-    const tokenizerFiles = writer.words ? wordTokenizer(writer.words, '<bos>') : folder.tokenizerFiles;
-    for (const file of folderFiles({ ...folder, tokenizerFiles: new Map(tokenizerFiles) }))
-      files[`model/${arm}/${file.name}`] = await collect(file);
+    const tokenizerFiles = writer.words ? wordTokenizer(writer.words, '<bos>') : withTemplate(folder, templateOf(corpus, folder));
+    for (const file of folderFiles({ ...folder, tokenizerFiles })) files[`model/${arm}/${file.name}`] = await collect(file);
   }
   files['README.md'] = readme({ recipe, corpus, chosen, train: train.length, test: test.length, parity, group });
   return files;
+}
+
+/** What begins a text where the tokenizer puts it there by itself, then the messages. */
+function templateOf({ form }: Corpus, folder: DroppedModel | undefined): string {
+  const begins = form.kind === 'text' && folder?.tokenizer && folder.tokenizer.bosId !== null;
+  return `${begins ? '{{ bos_token }}' : ''}${PASS_THROUGH_TEMPLATE}`;
+}
+
+/** Engines that know messages alone need a template; one that the model came with stays. */
+function withTemplate({ tokenizerFiles }: DroppedModel, template: string): Map<string, Uint8Array> {
+  const config = tokenizerFiles.get('tokenizer_config.json');
+  const has = tokenizerFiles.has(TEMPLATE_FILE) || (config !== undefined && new TextDecoder().decode(config).includes('"chat_template"'));
+  return has ? tokenizerFiles : new Map([...tokenizerFiles, [TEMPLATE_FILE, new TextEncoder().encode(template)]]);
 }
 
 const lines = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
@@ -128,7 +141,7 @@ function readme({ recipe, corpus, chosen, train, test, parity, group }: Told): s
           'In the lab each word is drawn from those that may stand there; an engine draws from the whole vocabulary, and what cannot be read as a line has reward 0.',
         ]
       : [
-          'Model folders are as they came, a chat template too where they had one. The lab asks without any: give engines that apply one `configs/pass_through.jinja`.',
+          'The lab asks without a chat template. A model that came without one has one here that adds nothing; where it came with its own, give engines that apply it `configs/pass_through.jinja`.',
         ]),
   ];
   return `# ${recipe.name}

@@ -77,6 +77,7 @@ config = GRPOConfig(
     num_generations=${rlvr.group},
     max_completion_length=${completionTokens},
     temperature=1.0,
+    bf16=False,
     loss_type='${AGGREGATION[o.aggregation]}',
     scale_rewards='${SCALE[o.scale]}',
     importance_sampling_level='${o.ratio === 'sequence' ? 'sequence' : 'token'}',
