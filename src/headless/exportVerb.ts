@@ -1,7 +1,7 @@
 // The verb `export`: a run, as a folder that `lab run` wrote or as a bundle, for RL engines elsewhere (src/run/cluster). Needs no GPU. One JSON line on
 // stdout says what was written. Refuses runs whose task has no reward, and Python problems without the dataset that they came from.
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readBundleModels } from '../formats/bundleModels.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import { readZipRun } from '../formats/zipRecipe.ts';
@@ -43,7 +43,7 @@ export async function exportRun(argv: string[]): Promise<number> {
   const problems = await problemsFor(recipe, dataset);
   const corpus = makeCorpus(recipe, config.architecture.vocabulary, { tokenizer, dataset, endIds: config.eosIds, problems, judge: null });
   const files = await clusterFiles({ recipe, events, arms, corpus }, chosen);
-  if (/\.zip$/i.test(out)) writeFiles('.', [[out, writeBundle(files)]]);
+  if (/\.zip$/i.test(out)) writeFiles(dirname(out), [[basename(out), writeBundle(files)]]);
   else writeFiles(out, Object.entries(files));
   print({ out, arms: chosen, files: Object.keys(files).length, parity: String(files['parity.jsonl']).split('\n').length - 1 });
   return 0;

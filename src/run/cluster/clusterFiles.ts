@@ -38,13 +38,14 @@ export async function clusterFiles(
   const { range, prompts, group } = recipe.rlvr;
   const train = corpus.programs ?? corpus.train(makeRng(recipe.seed, DRAWN_STREAM), Math.max(DRAWN_ROWS, prompts), range);
   const test = corpus.heldOut(recipe.evaluate.prompts, range);
+  const asked = train[0] ? writer.row(train[0]).prompt : '';
   const parity = parityOf(recipe, events, chosen, corpus, writer);
   const files: Record<string, Uint8Array | string> = {
     'recipe.json': `${JSON.stringify(recipe, null, 2)}\n`,
     'reward/reward.py': REWARD,
     'verify.py': VERIFY,
     'parity.jsonl': lines(parity.rows),
-    'configs/pass_through.jinja': templateOf(corpus, [...arms.values()][0]),
+    'configs/pass_through.jinja': templateOf(writer, arms.get(first), asked),
     ...dataFiles(writer, train, 'train'),
     ...dataFiles(writer, test, 'test'),
   };
@@ -57,17 +58,20 @@ export async function clusterFiles(
     const folder = arms.get(arm);
     if (!folder)
       throw new RecipeError(`There is no trained ${arm} model in this run. Choose among ${[...arms.keys()].join(', ') || 'none'}.`);
-    const tokenizerFiles = writer.words ? wordTokenizer(writer.words, '<bos>') : withTemplate(folder, templateOf(corpus, folder));
+    const tokenizerFiles = writer.words ? wordTokenizer(writer.words, '<bos>') : withTemplate(folder, templateOf(writer, folder, asked));
     for (const file of folderFiles({ ...folder, tokenizerFiles })) files[`model/${arm}/${file.name}`] = await collect(file);
   }
   files['README.md'] = readme({ recipe, corpus, chosen, train: train.length, test: test.length, parity, group });
   return files;
 }
 
-/** What begins a text where the tokenizer puts it there by itself, then the messages. */
-function templateOf({ form }: Corpus, folder: DroppedModel | undefined): string {
-  const begins = form.kind === 'text' && folder?.tokenizer && folder.tokenizer.bosId !== null;
-  return `${begins ? '{{ bos_token }}' : ''}${PASS_THROUGH_TEMPLATE}`;
+/** What the tokenizer puts before a text by itself, which it does not behind a special token; then the messages. */
+function templateOf(writer: RowWriter, folder: DroppedModel | undefined, prompt: string): string {
+  const tokenizer = writer.words ? null : folder?.tokenizer;
+  if (!tokenizer || tokenizer.bosId === null) return PASS_THROUGH_TEMPLATE;
+  const wanted = tokenizer.encode(prompt, { addBos: false }).join();
+  const space = tokenizer.encodeContinuation(prompt).join() !== wanted && tokenizer.encodeContinuation(` ${prompt}`).join() === wanted;
+  return `{{ bos_token }}${space ? "{{ ' ' }}" : ''}${PASS_THROUGH_TEMPLATE}`;
 }
 
 /** Engines that know messages alone need a template; one that the model came with stays. */
