@@ -80,6 +80,8 @@ export interface LabState {
 }
 
 const BUMP_MS = 100;
+/** How long the worker waits for the first picture. */
+const FIRST_MS = 1000;
 const MAX_ALERTS = 4;
 /** The lock of a worker that has ended is free a moment later. */
 const LOCK_FREE_MS = 500;
@@ -571,7 +573,12 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     },
     worker: api,
     open: async (hash) => {
-      await Promise.all([askAdapter(), listKept(), showFirst(hash)]);
+      // the first picture needs neither worker nor GPU, which take the processor's time
+      const first = showFirst(hash);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await Promise.race([first, new Promise((resolve) => (timer = setTimeout(resolve, FIRST_MS)))]);
+      clearTimeout(timer);
+      await Promise.all([first, askAdapter(), listKept()]);
     },
 
     run: async () => {

@@ -21,6 +21,8 @@ export interface PictureOptions {
 
 export interface Stroke {
   line: DrawnLine;
+  /** What it was thinned from and to; the same again need not be thinned again. */
+  key: string;
   /** As measured; drawn faint where there is a smoothed one. */
   raw: Thinned;
   smooth: Thinned | null;
@@ -41,13 +43,18 @@ export interface Tick {
 }
 
 const FEWEST_COLUMNS = 16;
+/** Points per column from which an axis grows in notches, so that the lines of a growing chart that do not grow stay as they are. */
+const MANY = 4;
+const NOTCHES = 128;
 
-export function pictureOf({ lines, dividers, end }: DrawnChart, options: PictureOptions): Picture | null {
+/** @param earlier Of the same chart: what has not changed is taken from it. */
+export function pictureOf({ lines, dividers, end }: DrawnChart, options: PictureOptions, earlier: Picture | null = null): Picture | null {
   const { smoothing, logX, logY, range, zoom, unit } = options;
   const drawn = lines.filter(({ length }) => length > 0);
   if (drawn.length === 0) return null;
-  const x = zoom ?? xRangeOf(drawn, end, logX, unit);
-  const edges = edgesOf(x, Math.max(FEWEST_COLUMNS, Math.round(options.columns)), logX);
+  const columns = Math.max(FEWEST_COLUMNS, Math.round(options.columns));
+  const x = zoom ?? xRangeOf(drawn, end, logX, unit, columns);
+  const edges = edgesOf(x, columns, logX);
   const extent = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
   const see = (xs: readonly number[], ys: readonly number[]): void => {
     for (let i = 0; i < xs.length; i++) {
@@ -59,20 +66,26 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
   };
   const strokes = drawn.map((line): Stroke => {
     const { track, length, mark = 'line' } = line;
-    const raw = thin(track, track.y, length, edges, logY);
-    const smooth =
-      smoothing > 0 && mark === 'line' && !line.faint && !track.low
-        ? thin(track, track.smooth(smoothing), length, edges, logY, true)
-        : null;
-    const band = track.low && track.high ? bandOf(track, length, edges) : null;
-    see(raw.x, raw.y);
-    if (band) {
-      see(band.x, band.low);
-      see(band.x, band.high);
+    const key = [track.revision, length, ...x, columns, logX, logY, smoothing, mark, line.faint].join(' ');
+    const known = earlier?.strokes.find((stroke) => stroke.line.track === track && stroke.key === key);
+    const stroke = known ? { ...known, line } : strokeOf(line, key);
+    see(stroke.raw.x, stroke.raw.y);
+    if (stroke.band) {
+      see(stroke.band.x, stroke.band.low);
+      see(stroke.band.x, stroke.band.high);
     }
-    return { line, raw, smooth, band };
+    return stroke;
   });
   return { x, y: yRangeOf(extent, logY, range), strokes, dividers };
+
+  function strokeOf(line: DrawnLine, key: string): Stroke {
+    const { track, length, mark = 'line' } = line;
+    const raw = thin(track, track.y, length, edges, logY);
+    const smooth =
+      smoothing > 0 && mark === 'line' && !line.faint && !track.low ? thin(track, track.smooth(smoothing), length, edges, logY) : null;
+    const band = track.low && track.high ? bandOf(track, length, edges) : null;
+    return { line, key, raw, smooth, band };
+  }
 }
 
 /** Whether a chart has points that an axis in logarithms cannot show. */
@@ -80,7 +93,7 @@ export function hasNoLogarithm({ lines }: DrawnChart, logX: boolean, logY: boole
   return lines.some(({ track, length }) => (logX && track.countBelow(0, length, true) > 0) || (logY && track.y.extent(0, length).min <= 0));
 }
 
-function xRangeOf(lines: readonly DrawnLine[], end: number, logX: boolean, unit: Unit): readonly [number, number] {
+function xRangeOf(lines: readonly DrawnLine[], end: number, logX: boolean, unit: Unit, columns: number): readonly [number, number] {
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
   for (const { track, length } of lines) {
@@ -93,6 +106,10 @@ function xRangeOf(lines: readonly DrawnLine[], end: number, logX: boolean, unit:
   if (from > to) return logX ? [1, 10] : [0, 1];
   if (unit === 'number') return padded(from, to, logX);
   to = Math.max(to, end);
+  if (!logX && lines.some(({ length }) => length > MANY * columns)) {
+    const notch = 2 ** Math.floor(Math.log2((to - from) / NOTCHES));
+    to = Math.ceil(to / notch) * notch;
+  }
   return [from, to > from ? to : logX ? from * 10 : from + 1];
 }
 

@@ -108,6 +108,15 @@ function take(out: Extent, value: number): void {
   }
 }
 
+/** A moving average so far as it was asked for. */
+export interface Averages {
+  readonly weight: number;
+  length: number;
+  at: Float64Array<ArrayBuffer>;
+  mean: number;
+  mass: number;
+}
+
 /** A line's points, and its moving average at the weight that was asked for last. */
 export class Track {
   /** Counts how often it was begun anew. */
@@ -117,7 +126,7 @@ export class Track {
   /** Interval around each point. */
   readonly low: Values | null;
   readonly high: Values | null;
-  private average: { weight: number; of: Values; mean: number; mass: number } | null = null;
+  private average: Averages | null = null;
 
   constructor(intervals = false) {
     this.low = intervals ? new Values() : null;
@@ -148,21 +157,32 @@ export class Track {
    * Exponential moving average, debiased as Adam's moments are, so that the first points are not pulled to zero; weight in [0, 1). It steps over values
    * that are not finite and leaves them as gaps.
    */
-  smooth(weight: number): Values {
+  smooth(weight: number): Values | Averages {
     if (weight <= 0) return this.y;
-    if (this.average?.weight !== weight) this.average = { weight, of: new Values(), mean: 0, mass: 0 };
-    const state = this.average;
-    for (let i = state.of.length; i < this.length; i++) {
-      const value = this.y.at[i]!;
-      if (Number.isNaN(value)) {
-        state.of.push(Number.NaN);
-        continue;
-      }
-      state.mean = weight * state.mean + (1 - weight) * value;
-      state.mass = weight * state.mass + (1 - weight);
-      state.of.push(state.mean / state.mass);
+    const { at: values } = this.y;
+    let state = this.average;
+    if (state?.weight !== weight) {
+      const at = state && state.at.length >= this.length ? state.at : new Float64Array(values.length);
+      this.average = state = { weight, length: 0, at, mean: 0, mass: 0 };
     }
-    return state.of;
+    if (state.at.length < this.length) {
+      const longer = new Float64Array(values.length);
+      longer.set(state.at.subarray(0, state.length));
+      state.at = longer;
+    }
+    const { at } = state;
+    let { mean, mass } = state;
+    for (let i = state.length; i < this.length; i++) {
+      const value = values[i]!;
+      if (Number.isNaN(value)) at[i] = Number.NaN;
+      else {
+        mean = weight * mean + (1 - weight) * value;
+        mass = weight * mass + (1 - weight);
+        at[i] = mean / mass;
+      }
+    }
+    Object.assign(state, { length: this.length, mean, mass });
+    return state;
   }
 
   /** Number of the first `length` points whose x is below a limit (or at most that, when `inclusive`). */
@@ -188,9 +208,9 @@ export interface Thinned {
 
 /**
  * The first `length` points of a track in the columns between `edges` (rising, in x), and one point beyond each end where there is one.
- * Where `isLog`, values without a logarithm lift the pen without a mark. A line that `isSmooth` has no extremes within a column: its last value stands for it.
+ * Where `isLog`, values without a logarithm lift the pen without a mark. Averages have no extremes within a column: their last value stands for it.
  */
-export function thin(track: Track, values: Values, length: number, edges: ArrayLike<number>, isLog = false, isSmooth = false): Thinned {
+export function thin(track: Track, values: Values | Averages, length: number, edges: ArrayLike<number>, isLog = false): Thinned {
   const out: Thinned = { x: [], y: [], gaps: [] };
   const { x } = track;
   const last = edges.length - 1;
@@ -209,7 +229,7 @@ export function thin(track: Track, values: Values, length: number, edges: ArrayL
     for (let column = 0; column < last && from < end; column++) {
       const to = column + 1 === last ? end : track.countBelow(edges[column + 1]!, end);
       if (to - from <= FEW) for (let i = from; i < to; i++) put(i);
-      else if (isSmooth) put(to - 1);
+      else if (!(values instanceof Values)) put(to - 1);
       else {
         const { min, max, gaps } = values.extent(from, to);
         const middle = (edges[column]! + edges[column + 1]!) / 2;

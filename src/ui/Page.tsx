@@ -1,6 +1,6 @@
 // The page: header, what goes in on the left, what comes out on the right. Each panel has a place of its own: it may be hidden by the view, and one
 // that fails takes only itself down.
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { actionForKey } from '../app/actions.ts';
 import { openDialog, PLACES, shell } from '../app/shell.ts';
@@ -17,6 +17,7 @@ import { ExportDialog } from './ExportDialog.tsx';
 import { KeysDialog } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
 import { NewerVersion } from './NewerVersion.tsx';
+import { Pace, Paced } from './pace.ts';
 import { Boundary } from './Panel.tsx';
 import { PanelsDialog } from './PanelsDialog.tsx';
 import { PrivacyDialog, PrivacyLine } from './PrivacyDialog.tsx';
@@ -31,12 +32,14 @@ import { TheoryPanel } from './TheoryPanel.tsx';
 import { Tour } from './Tour.tsx';
 import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
+import { useTurn, useTurns } from './turns.ts';
 import { useLab } from './useLab.ts';
 
 export function Page() {
   useKeys();
   useTabTitle();
   useWarningBeforeLeaving();
+  useTurns(LAST_TURN);
   const said = useLab((s) => s.said);
   const embed = useStore(view.store, (s) => s.embed);
   const bare = useStore(view.store, (s) => s.embed || PLACES.every(({ name, side }) => side === 'outputs' || s.hidden.includes(name)));
@@ -108,13 +111,30 @@ export function Page() {
   );
 }
 
+/** Places that a first visit does not see, in the order in which they are filled. */
+const LATER: readonly PanelName[] = ['storage', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran'];
+const LAST_TURN = LATER.length;
+/** So near to the window a place counts as in sight. */
+const NEAR = '200px';
+
 /** Where a panel stands; keys, palette and tour find it by its id. */
 function Place({ name, children }: { name: PanelName; children: ReactNode }) {
   const hidden = useStore(view.store, (s) => s.hidden.includes(name));
+  const isFilled = useTurn(LATER.indexOf(name) + 1);
+  const place = useRef<HTMLDivElement>(null);
+  const [pace] = useState(() => new Pace());
+  useEffect(() => {
+    if (hidden || !place.current) return;
+    const seen = new IntersectionObserver(([entry]) => pace.setSeen(entry!.isIntersecting), { rootMargin: NEAR });
+    seen.observe(place.current);
+    return () => seen.disconnect();
+  }, [hidden, pace]);
   if (hidden) return null;
   return (
-    <div id={`panel-${name}`} className="panel-place" tabIndex={-1}>
-      <Boundary>{children}</Boundary>
+    <div id={`panel-${name}`} className="panel-place" tabIndex={-1} ref={place}>
+      <Paced value={pace}>
+        <Boundary>{isFilled ? children : null}</Boundary>
+      </Paced>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 // The charts of runs as small multiples, and the one toolbar that all of them obey: what x counts, logarithms, smoothing, which charts, framing.
-import { useMemo } from 'react';
+import { useDeferredValue, useMemo } from 'react';
 import type { DrawnChart } from '../app/curves.ts';
 import { type ChartKind, chartKind, chartNames, DEFAULT_CHARTS, xLabel } from '../app/runCharts.ts';
 import type { RunLog } from '../app/runLog.ts';
@@ -135,7 +135,8 @@ function RunChart({
   const x = useView((v) => v.x);
   const logX = useView((v) => v.logX);
   const logY = useView((v) => v.logY);
-  const smoothing = useView((v) => v.smoothing);
+  // long runs take their time: the slider moves first, chart after chart follows
+  const smoothing = useDeferredValue(useView((v) => v.smoothing));
   const zoom = useView((v) => v.zoom[axis]) ?? null;
   const data = useMemo(() => chartOf(kind), [chartOf, kind]);
   return (

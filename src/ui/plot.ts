@@ -88,7 +88,7 @@ export class Plot {
   }
 
   private draw(): void {
-    this.picture = pictureOf(this.data, { ...this.settings, columns: Math.max(1, this.width - 52) });
+    this.picture = pictureOf(this.data, { ...this.settings, columns: Math.max(1, this.width - 52) }, this.picture);
   }
 
   /** uPlot needs points; ours are drawn by ourselves. */

@@ -1,16 +1,16 @@
 // The binding between the lab's store and React; nothing else.
+import { useContext, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import type { LabState } from '../app/lab.ts';
-import type { RunLog } from '../app/runLog.ts';
 import { lab } from '../app/theLab.ts';
+import { type Moment, Paced } from './pace.ts';
 
 export function useLab<T>(select: (state: LabState) => T): T {
   return useStore(lab.store, select);
 }
 
-/** The log as it stands at the cut; renders anew when either changes. */
-export function useLog(): { log: RunLog; cut: number; version: number } {
-  const version = useLab((s) => s.logVersion);
-  const cut = useLab((s) => s.cut);
-  return { log: lab.log(), cut, version };
+/** The log as it stands at the cut; renders anew when either changes, at the pace of the place that the component stands in. */
+export function useLog(): Moment {
+  const pace = useContext(Paced);
+  return useSyncExternalStore(pace.subscribe, pace.get);
 }

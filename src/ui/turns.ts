@@ -1,0 +1,26 @@
+// When the panels below the first picture are mounted: after it, one at a time, whenever the page has nothing else to do. So a first visit sees curves
+// before anything that it has to scroll to is built. Promises that every turn comes, soon, even on a page that is never idle.
+import { useEffect } from 'react';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
+import { useLab } from './useLab.ts';
+
+const SOON_MS = 250;
+
+const turns = createStore<{ turn: number }>(() => ({ turn: 0 }));
+
+/** Whether the turn has come. */
+export function useTurn(turn: number): boolean {
+  return useStore(turns, (s) => s.turn >= turn);
+}
+
+/** Starts the turns once something is shown, or it was said why nothing is. */
+export function useTurns(last: number): void {
+  const hasPicture = useLab((s) => s.shown !== 'nothing' || s.messages.length > 0);
+  const turn = useStore(turns, (s) => s.turn);
+  useEffect(() => {
+    if (!hasPicture || turn >= last) return;
+    const handle = requestIdleCallback(() => turns.setState({ turn: turn + 1 }), { timeout: SOON_MS });
+    return () => cancelIdleCallback(handle);
+  }, [hasPicture, turn, last]);
+}
