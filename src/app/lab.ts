@@ -109,7 +109,8 @@ export interface Lab {
   resumeRun(id: string): Promise<void>;
   /** The worker's calls, for what the lab itself keeps no state of. */
   worker(): LabApi;
-  open(hash: string): Promise<void>;
+  /** @param painted Settles when what is shown is on the screen: the worker starts then, or a second later. */
+  open(hash: string, painted?: () => Promise<void>): Promise<void>;
   run(): Promise<void>;
   /** The recipe with its seed and the ones after it, as so many runs, after what is queued already. */
   queueSeeds(count: number): Promise<void>;
@@ -572,9 +573,9 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       await runQueue();
     },
     worker: api,
-    open: async (hash) => {
+    open: async (hash, painted = async () => undefined) => {
       // the first picture needs neither worker nor GPU, which take the processor's time
-      const first = showFirst(hash);
+      const first = showFirst(hash).then(painted);
       let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([first, new Promise((resolve) => (timer = setTimeout(resolve, FIRST_MS)))]);
       clearTimeout(timer);

@@ -58,37 +58,47 @@ export function Chart(props: ChartProps) {
     const element = host.current;
     if (!element) return;
     const self = {};
-    const made = new Plot(element, latest.current.data, latest.current.settings, {
-      onHover: (at) => {
-        if (at) setHover({ axis, chart: self, ...at });
-        else if (hoverOf(axis)?.chart === self) setHover(null);
-      },
-      onZoom: (to) => latest.current.onZoom(to),
-    });
-    plot.current = made;
+    const make = (): Plot => {
+      const { data, settings } = latest.current;
+      plot.current = new Plot(element, data, settings, {
+        onHover: (at) => {
+          if (at) setHover({ axis, chart: self, ...at });
+          else if (hoverOf(axis)?.chart === self) setHover(null);
+        },
+        onZoom: (to) => latest.current.onZoom(to),
+      });
+      return plot.current;
+    };
+    // those below the window are made once the page has drawn what is in it
+    const isBelow = element.getBoundingClientRect().top > innerHeight;
+    if (isBelow) drawSoon(self, make);
+    else make();
     let isSeen = true;
-    const resized = new ResizeObserver(() => made.resize());
+    const resized = new ResizeObserver(() => plot.current?.resize());
     resized.observe(element);
     const seen = new IntersectionObserver(([entry]) => {
       isSeen = entry!.isIntersecting;
       if (isSeen && stale.current) {
         stale.current = false;
-        made.show(latest.current.data, latest.current.settings);
+        plot.current?.show(latest.current.data, latest.current.settings);
       }
       element.dataset.seen = String(isSeen);
     });
     seen.observe(element);
     const stopHearing = onHover(() => {
       const hover = hoverOf(axis);
-      if (isSeen && hover?.chart !== self) made.point(hover?.x ?? null);
+      if (isSeen && hover?.chart !== self) plot.current?.point(hover?.x ?? null);
     });
     return () => {
       stopHearing();
       seen.disconnect();
       resized.disconnect();
-      drawNoMore(made);
-      made.destroy();
-      plot.current = null;
+      drawNoMore(self);
+      if (plot.current) {
+        drawNoMore(plot.current);
+        plot.current.destroy();
+        plot.current = null;
+      }
       if (hoverOf(axis)?.chart === self) setHover(null);
     };
   }, [structure]);

@@ -111,8 +111,8 @@ export function Page() {
   );
 }
 
-/** Places that a first visit does not see, in the order in which they are filled. */
-const LATER: readonly PanelName[] = ['storage', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran'];
+/** Places that are filled after the first picture, in this order. */
+const LATER: readonly PanelName[] = ['recipe', 'runs', 'storage', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran'];
 const LAST_TURN = LATER.length;
 /** So near to the window a place counts as in sight. */
 const NEAR = '200px';

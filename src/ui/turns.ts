@@ -1,8 +1,9 @@
-// When the panels below the first picture are mounted: after it, one at a time, whenever the page has nothing else to do. So a first visit sees curves
-// before anything that it has to scroll to is built. Promises that every turn comes, soon, even on a page that is never idle.
+// When the panels beside and below the first picture are mounted: after it, one at a time, whenever the page has nothing else to do. So a first visit sees
+// curves before anything else is built. Promises that every turn comes, soon, even on a page that is never idle.
 import { useEffect } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
+import { painted } from './painted.ts';
 import { useLab } from './useLab.ts';
 
 const SOON_MS = 250;
@@ -20,7 +21,14 @@ export function useTurns(last: number): void {
   const turn = useStore(turns, (s) => s.turn);
   useEffect(() => {
     if (!hasPicture || turn >= last) return;
-    const handle = requestIdleCallback(() => turns.setState({ turn: turn + 1 }), { timeout: SOON_MS });
-    return () => cancelIdleCallback(handle);
+    let handle: number | null = null;
+    let isOver = false;
+    void (turn === 0 ? painted() : Promise.resolve()).then(() => {
+      if (!isOver) handle = requestIdleCallback(() => turns.setState({ turn: turn + 1 }), { timeout: SOON_MS });
+    });
+    return () => {
+      isOver = true;
+      if (handle !== null) cancelIdleCallback(handle);
+    };
   }, [hasPicture, turn, last]);
 }
