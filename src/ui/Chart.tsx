@@ -1,6 +1,6 @@
 // A chart with its title, legend, readout and files. Charts of one axis point at the same x; a drag zooms, a double click or F frames; zoom stays while
 // points come. The readout names at most five lines. Out of sight nothing is drawn.
-import { type KeyboardEvent, type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { csvOf, dashOf, fileStem, svgOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
@@ -53,8 +53,9 @@ export function Chart(props: ChartProps) {
   const isEmpty = data.lines.every(({ length }) => length === 0);
   const structure = `${isEmpty} ${logX} ${logY} ${unit} ${xLabel} ${scheme} ${axis}`;
 
+  // before the page is drawn: with its plots it is drawn once
   // biome-ignore lint/correctness/useExhaustiveDependencies: structure stands for what the plot is built from
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = host.current;
     if (!element) return;
     const self = {};

@@ -15,7 +15,7 @@ import { lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { splitHash } from '../app/viewState.ts';
 import { Page } from './Page.tsx';
-import { painted } from './painted.ts';
+import { whenFirstPicture } from './turns.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('The page has no element with id "root" to be mounted in.');
@@ -44,5 +44,5 @@ addEventListener('hashchange', open);
 function open(): void {
   const problem = view.open(location.hash);
   if (problem) lab.fail(problem);
-  void lab.open(`#${splitHash(location.hash).link}`, painted);
+  void lab.open(`#${splitHash(location.hash).link}`, whenFirstPicture);
 }

@@ -3,19 +3,29 @@
 import { useEffect } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
-import { painted } from './painted.ts';
 import { useLab } from './useLab.ts';
 
 const SOON_MS = 250;
+/** A hidden page draws no frames. */
+const NO_FRAME_MS = 500;
 
 const turns = createStore<{ turn: number }>(() => ({ turn: 0 }));
+let sayFirstPicture: () => void;
+const firstPicture = new Promise<void>((resolve) => {
+  sayFirstPicture = resolve;
+});
+
+/** Settles when something is shown, or it was said why nothing is, and that is on the screen. */
+export function whenFirstPicture(): Promise<void> {
+  return firstPicture;
+}
 
 /** Whether the turn has come. */
 export function useTurn(turn: number): boolean {
   return useStore(turns, (s) => s.turn >= turn);
 }
 
-/** Starts the turns once something is shown, or it was said why nothing is. */
+/** Starts the turns. */
 export function useTurns(last: number): void {
   const hasPicture = useLab((s) => s.shown !== 'nothing' || s.messages.length > 0);
   const turn = useStore(turns, (s) => s.turn);
@@ -23,7 +33,8 @@ export function useTurns(last: number): void {
     if (!hasPicture || turn >= last) return;
     let handle: number | null = null;
     let isOver = false;
-    void (turn === 0 ? painted() : Promise.resolve()).then(() => {
+    void painted().then(() => {
+      sayFirstPicture();
       if (!isOver) handle = requestIdleCallback(() => turns.setState({ turn: turn + 1 }), { timeout: SOON_MS });
     });
     return () => {
@@ -31,4 +42,15 @@ export function useTurns(last: number): void {
       if (handle !== null) cancelIdleCallback(handle);
     };
   }, [hasPicture, turn, last]);
+}
+
+/** When a frame has been handed over. */
+function painted(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, NO_FRAME_MS);
+    requestAnimationFrame(() => {
+      clearTimeout(timer);
+      setTimeout(resolve);
+    });
+  });
 }
