@@ -116,7 +116,8 @@ function Detail({ latent, near, tone, onChoose }: DetailProps) {
       <h4># {thought || '(empty)'}</h4>
       <p className="latent-facts">
         <span>
-          chosen <span className="num">{segments}</span> times in <span className="num">{programs}</span> programs
+          chosen <span className="num">{segments}</span> {segments === 1 ? 'time' : 'times'} in <span className="num">{programs}</span>{' '}
+          {programs === 1 ? 'program' : 'programs'}
         </span>
         <span>
           held for <span className="num">{decimal(meanDuration, 1)}</span> lines
