@@ -54,6 +54,29 @@ export interface DrawnChart {
   end: number;
 }
 
+/** Whether two charts are drawn alike; points of a track never change. */
+export function sameChart(a: DrawnChart, b: DrawnChart): boolean {
+  return (
+    a.end === b.end &&
+    a.lines.length === b.lines.length &&
+    a.lines.every((line, i) => sameLine(line, b.lines[i]!)) &&
+    a.dividers.length === b.dividers.length &&
+    a.dividers.every(({ x, label }, i) => x === b.dividers[i]!.x && label === b.dividers[i]!.label)
+  );
+}
+
+export function sameLine(a: DrawnLine, b: DrawnLine): boolean {
+  return (
+    a.track === b.track &&
+    a.length === b.length &&
+    a.label === b.label &&
+    a.tone === b.tone &&
+    a.mark === b.mark &&
+    a.dash === b.dash &&
+    a.faint === b.faint
+  );
+}
+
 export function drawn({ lines, dividers, end }: ChartData): DrawnChart {
   return {
     lines: lines.map(({ x, y, low, high, ...look }) => {

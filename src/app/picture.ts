@@ -1,7 +1,7 @@
 // What of a chart is on a picture of a given width: ranges, ticks, and every line thinned to its columns. Screen, SVG and tests read the same picture.
 // Pure. Promises that a value which is not finite is a gap with a mark; what a logarithm cannot show is left out, and hasNoLogarithm says that there is such.
 // Refuses nothing: a chart without points has no picture (null).
-import type { DrawnChart, DrawnLine, Divider } from './curves.ts';
+import { type DrawnChart, type DrawnLine, type Divider, sameLine } from './curves.ts';
 import { thin, type Thinned, type Track } from './track.ts';
 import type { XKind } from './viewState.ts';
 
@@ -66,9 +66,9 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
   };
   const strokes = drawn.map((line): Stroke => {
     const { track, length, mark = 'line' } = line;
-    const key = [track.revision, length, ...x, columns, logX, logY, smoothing, mark, line.faint].join(' ');
+    const key = [length, ...x, columns, logX, logY, smoothing, mark, line.faint].join(' ');
     const known = earlier?.strokes.find((stroke) => stroke.line.track === track && stroke.key === key);
-    const stroke = known ? { ...known, line } : strokeOf(line, key);
+    const stroke = !known ? strokeOf(line, key) : sameLine(known.line, line) ? known : { ...known, line };
     see(stroke.raw.x, stroke.raw.y);
     if (stroke.band) {
       see(stroke.band.x, stroke.band.low);
@@ -86,6 +86,20 @@ export function pictureOf({ lines, dividers, end }: DrawnChart, options: Picture
     const band = track.low && track.high ? bandOf(track, length, edges) : null;
     return { line, key, raw, smooth, band };
   }
+}
+
+/** Whether two pictures are drawn alike. */
+export function samePicture(a: Picture, b: Picture): boolean {
+  return (
+    a.x[0] === b.x[0] &&
+    a.x[1] === b.x[1] &&
+    a.y[0] === b.y[0] &&
+    a.y[1] === b.y[1] &&
+    a.strokes.length === b.strokes.length &&
+    a.strokes.every((stroke, i) => stroke === b.strokes[i]) &&
+    a.dividers.length === b.dividers.length &&
+    a.dividers.every(({ x, label }, i) => x === b.dividers[i]!.x && label === b.dividers[i]!.label)
+  );
 }
 
 /** Whether a chart has points that an axis in logarithms cannot show. */

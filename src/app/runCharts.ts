@@ -225,15 +225,22 @@ function passLines(which: 'first' | 'largest', log: RunLog, cut: number, x: XKin
   const ks = results.flatMap(({ passAt }) => Object.keys(passAt).map(Number));
   const k = which === 'first' ? 1 : Math.max(...ks);
   if (which === 'largest' && !(k > 1)) return [];
-  return ARM_ORDER.flatMap((arm): ArmLine[] => {
+  const end = spansOf(log, 'rlvr', x).get(1)?.last ?? 0;
+  const { passes } = keptOf(log);
+  const key = JSON.stringify([end, results.map(({ arm, phase, passAt }) => [arm, phase, passAt[k]])]);
+  const known = passes.get(`${which} ${x}`);
+  if (known?.key === key) return known.lines;
+  const lines = ARM_ORDER.flatMap((arm): ArmLine[] => {
     const track = new Track(true);
     for (const phase of ['before', 'after'] as const) {
       const pass = results.find((r) => r.arm === arm && r.phase === phase)?.passAt[k];
-      const at = phase === 'before' ? 0 : (spansOf(log, 'rlvr', x).get(1)?.last ?? 0);
+      const at = phase === 'before' ? 0 : end;
       if (pass) track.push(at, pass.mean, pass.lo, pass.hi);
     }
     return track.length > 0 ? [{ track, length: track.length, arm, stage: 'rlvr', mark: 'joined' }] : [];
   });
+  passes.set(`${which} ${x}`, { key, lines });
+  return lines;
 }
 
 function dividersOf({ stages }: ChartKind, log: RunLog, x: XKind): Divider[] {
@@ -255,6 +262,8 @@ interface Span {
 }
 
 interface Kept {
+  /** Lines of evaluations, and what they were made of. */
+  passes: Map<string, { key: string; lines: ArmLine[] }>;
   tracks: Map<string, StageTrack>;
   spans: Map<string, { version: number; spans: Map<number, Span> }>;
 }
@@ -265,7 +274,7 @@ const kept = new WeakMap<RunLog, Kept>();
 function keptOf(log: RunLog): Kept {
   let of = kept.get(log);
   if (!of) {
-    of = { tracks: new Map(), spans: new Map() };
+    of = { passes: new Map(), tracks: new Map(), spans: new Map() };
     kept.set(log, of);
   }
   return of;
@@ -321,7 +330,8 @@ function stageTrack(log: RunLog, stage: Stage, arm: Arm, reading: Reading, x: XK
 
 /** One arm's numbers in a stage, its iterations one after the other; takes in what the log has got since it was last asked. */
 class StageTrack {
-  readonly track = new Track();
+  /** Another one where points that were taken in are no longer so. */
+  track = new Track();
   private parts: { curve: Curve; revision: number; taken: number; offset: number }[] = [];
   private version = -1;
 
@@ -342,7 +352,7 @@ class StageTrack {
         (i + 1 < this.parts.length && taken < curve.length),
     );
     if (stale) {
-      this.track.clear();
+      this.track = new Track();
       this.parts = [];
     }
     for (const [i, curve] of curves.entries()) {
@@ -392,20 +402,18 @@ function meanOf(members: readonly Member[]): Track {
 
 class SeedMean {
   readonly track = new Track(true);
-  private readonly of: { track: Track; revision: number; next: number }[];
+  private readonly of: { track: Track; next: number }[];
   private taken = 0;
 
   constructor(members: readonly Member[]) {
-    this.of = members.map(({ track }) => ({ track, revision: track.revision, next: 0 }));
+    this.of = members.map(({ track }) => ({ track, next: 0 }));
   }
 
   /** Whether these are its members, and none has lost points that were taken in. */
   isOf(members: readonly Member[]): boolean {
     return (
       members.length === this.of.length &&
-      members.every(
-        ({ track, length }, i) => track === this.of[i]!.track && track.revision === this.of[i]!.revision && length >= this.of[i]!.next,
-      ) &&
+      members.every(({ track, length }, i) => track === this.of[i]!.track && length >= this.of[i]!.next) &&
       members[0]!.length >= this.taken
     );
   }

@@ -51,11 +51,6 @@ export class Values {
     }
   }
 
-  clear(): void {
-    this.length = 0;
-    this.levels.length = 0;
-  }
-
   /** Of the values [from, to), by the largest whole blocks in them. */
   extent(from: number, to: number): Extent {
     const out = nothing();
@@ -119,8 +114,6 @@ export interface Averages {
 
 /** A line's points, and its moving average at the weight that was asked for last. */
 export class Track {
-  /** Counts how often it was begun anew. */
-  revision = 0;
   x: Float64Array<ArrayBuffer> = new Float64Array(64);
   readonly y = new Values();
   /** Interval around each point. */
@@ -143,14 +136,6 @@ export class Track {
     this.y.push(y);
     this.low?.push(low);
     this.high?.push(high);
-  }
-
-  clear(): void {
-    this.revision++;
-    this.y.clear();
-    this.low?.clear();
-    this.high?.clear();
-    this.average = null;
   }
 
   /**

@@ -1,6 +1,6 @@
 // A chart with its title, legend, readout and files. Charts of one axis point at the same x; a drag zooms, a double click or F frames; zoom stays while
 // points come. The readout names at most five lines. Out of sight nothing is drawn.
-import { type KeyboardEvent, type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { csvOf, dashOf, fileStem, svgOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
@@ -37,7 +37,7 @@ interface ChartProps {
 
 const MAX_READOUT = 5;
 
-export function Chart(props: ChartProps) {
+export const Chart = memo(function Chart(props: ChartProps) {
   const { title, xLabel, unit, data, smoothing = 0, axis, range, empty, control, logX = false, logY = false, legend = true } = props;
   const [ownZoom, setOwnZoom] = useState<readonly [number, number] | null>(null);
   const zoom = props.zoom === undefined ? ownZoom : props.zoom;
@@ -139,7 +139,7 @@ export function Chart(props: ChartProps) {
       )}
     </figure>
   );
-}
+});
 
 export function Swatch({ tone, dash, mark }: Pick<DrawnLine, 'tone' | 'dash' | 'mark'>) {
   return (

@@ -1,6 +1,6 @@
 // The charts of runs as small multiples, and the one toolbar that all of them obey: what x counts, logarithms, smoothing, which charts, framing.
-import { useDeferredValue, useMemo } from 'react';
-import type { DrawnChart } from '../app/curves.ts';
+import { useCallback, useDeferredValue, useMemo, useRef } from 'react';
+import { type DrawnChart, sameChart } from '../app/curves.ts';
 import { type ChartKind, chartKind, chartNames, DEFAULT_CHARTS, xLabel } from '../app/runCharts.ts';
 import type { RunLog } from '../app/runLog.ts';
 import { actions } from '../app/theLab.ts';
@@ -138,7 +138,8 @@ function RunChart({
   // long runs take their time: the slider moves first, chart after chart follows
   const smoothing = useDeferredValue(useView((v) => v.smoothing));
   const zoom = useView((v) => v.zoom[axis]) ?? null;
-  const data = useMemo(() => chartOf(kind), [chartOf, kind]);
+  const data = useUnchanged(useMemo(() => chartOf(kind), [chartOf, kind]));
+  const onZoom = useCallback((to: readonly [number, number] | null) => view.zoomTo(axis, to), [axis]);
   return (
     <Chart
       title={title}
@@ -152,8 +153,15 @@ function RunChart({
       logX={logX}
       logY={logY}
       zoom={zoom}
-      onZoom={(to) => view.zoomTo(axis, to)}
+      onZoom={onZoom}
       legend={legend}
     />
   );
+}
+
+/** The chart that was given before, as long as what is given is drawn alike. */
+function useUnchanged(chart: DrawnChart): DrawnChart {
+  const last = useRef(chart);
+  if (!sameChart(last.current, chart)) last.current = chart;
+  return last.current;
 }

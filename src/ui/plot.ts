@@ -5,7 +5,7 @@ import './readableLanguage.ts';
 import uPlot from 'uplot';
 import { dashOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart } from '../app/curves.ts';
-import { type Picture, pictureOf, type PictureOptions, type Stroke, ticksOf } from '../app/picture.ts';
+import { type Picture, pictureOf, type PictureOptions, samePicture, type Stroke, ticksOf } from '../app/picture.ts';
 
 export interface PlotSettings extends Omit<PictureOptions, 'columns'> {
   xLabel: string;
@@ -53,8 +53,9 @@ export class Plot {
   show(data: DrawnChart, settings: PlotSettings): void {
     this.data = data;
     this.settings = settings;
+    const before = this.picture;
     this.draw();
-    this.u.setData(this.frame());
+    if (!before || !this.picture || !samePicture(before, this.picture)) this.u.setData(this.frame());
   }
 
   resize(): void {

@@ -33,14 +33,6 @@ describe('the extent of a stretch', () => {
       { numRuns: 60 },
     );
   });
-
-  it('after a clear has nothing of before', () => {
-    const values = new Values();
-    for (let i = 0; i < 300; i++) values.push(1000);
-    values.clear();
-    for (let i = 0; i < 300; i++) values.push(1);
-    expect(values.extent(0, 300)).toEqual({ min: 1, max: 1, gaps: 0 });
-  });
 });
 
 describe('smoothing', () => {
