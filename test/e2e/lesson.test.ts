@@ -32,6 +32,7 @@ it('a lesson hides panels in its link; a fresh profile shows the others alone an
   for (const panel of ['Why does it work?', 'Which runs?', 'What is in the weights?'])
     await dialog.getByRole('checkbox', { name: panel }).uncheck();
   await dialog.getByText(/Another site cannot show it in a frame/).waitFor();
+  expect(await dialog.evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
   await teacher.keyboard.press('Escape');
   await teacher.waitForFunction(() => location.hash === '#view=1&hide=theory,runs,inspector');
   await button(teacher, 'Share').click();

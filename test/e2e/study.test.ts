@@ -40,7 +40,7 @@ function few(proposed: Recipe): Recipe {
     name: 'study',
     task: { ...proposed.task, maxTokens: 160, maxNewTokens: 16 } as Recipe['task'],
     arms: ['ra3'],
-    ra3: { ...proposed.ra3, emIterations: 1, eSteps: 4, programs: 2, group: 2, infuse: 4, m: learn },
+    ra3: { ...proposed.ra3, emIterations: 1, eSteps: 3, programs: 2, group: 2, infuse: 2, m: learn },
     rlvr: { ...proposed.rlvr, steps: 1, prompts: 2, group: 2 },
     evaluate: { ...proposed.evaluate, prompts: 2, samples: 2 },
   };
@@ -87,7 +87,7 @@ describe.runIf(files)('a study', () => {
   }
 
   it('is dropped, run, paused, crashed, resumed with its own files alone, run again otherwise, compared, shared', {
-    timeout: 600_000,
+    timeout: 900_000,
   }, async () => {
     const first = await open();
     await dropFiles(first, files!);

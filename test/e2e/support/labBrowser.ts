@@ -103,7 +103,7 @@ export async function runToEnd(page: Page): Promise<RunEvent[]> {
 
 /** The same of a run that goes on. */
 export async function logAtEnd(page: Page): Promise<RunEvent[]> {
-  await page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+  await page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: 2 * RUN_LIMIT_MS });
   const bytes = await downloadBy(page, 'Download the log');
   return bytes
     .toString('utf8')
