@@ -20,7 +20,7 @@ import {
   expectSameCurves,
   LabBrowser,
   recipeOnPage,
-  RUN_LIMIT_MS,
+  WHOLE_RUN_LIMIT_MS,
   samples,
   setRecipe,
   withoutWebGpu,
@@ -87,7 +87,7 @@ describe.runIf(files)('a study', () => {
   }
 
   it('is dropped, run, paused, crashed, resumed with its own files alone, run again otherwise, compared, shared', {
-    timeout: 900_000,
+    timeout: 1_200_000,
   }, async () => {
     const first = await open();
     await dropFiles(first, files!);
@@ -97,10 +97,10 @@ describe.runIf(files)('a study', () => {
     expect(proposed.task).toMatchObject({ kind: 'code', suite: 'mbpp', split: 'dataset', verify: true });
     expect(proposed.rlvr.steps).toBeGreaterThan(0);
     await setRecipe(first, few(proposed));
-    await button(first, 'Run').click({ timeout: RUN_LIMIT_MS });
-    await first.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await button(first, 'Run').click({ timeout: WHOLE_RUN_LIMIT_MS });
+    await first.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: WHOLE_RUN_LIMIT_MS });
     await button(first, 'Pause').click();
-    await button(first, 'Resume').waitFor({ timeout: RUN_LIMIT_MS });
+    await button(first, 'Resume').waitFor({ timeout: WHOLE_RUN_LIMIT_MS });
     await first.getByText('Every byte, by run').click();
     await first
       .getByRole('table', { name: 'Stored bytes of each run' })
@@ -112,7 +112,7 @@ describe.runIf(files)('a study', () => {
     const page = await open();
     const row = page.getByRole('list', { name: 'Runs' });
     const resume = page.getByRole('button', { name: 'Resume study' });
-    await resume.click({ timeout: RUN_LIMIT_MS });
+    await resume.click({ timeout: WHOLE_RUN_LIMIT_MS });
     const refused = page.getByRole('alert');
     await refused
       .getByText(/^study goes on with the files that it was started with; not kept with it: model\.safetensors \([\d,]+ bytes\)\./)
@@ -127,7 +127,7 @@ describe.runIf(files)('a study', () => {
 
     await dropFiles(page, files!);
     await resume.click();
-    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: WHOLE_RUN_LIMIT_MS });
     const log = await logAtEnd(page);
     expect(problemsOf(log)).toEqual([expect.stringMatching(/share 10 words in a row with a training one/)]);
     expect(log.filter((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toHaveLength(1);
@@ -154,7 +154,7 @@ describe.runIf(files)('a study', () => {
     await page.getByLabel('Penalty c').fill('0.5');
     await page.getByText(/^Unlike the last run: /).waitFor();
     await button(page, 'Run').click();
-    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: WHOLE_RUN_LIMIT_MS });
     await logAtEnd(page);
 
     await row

@@ -12,6 +12,8 @@ import type { RunEvent } from '../../../src/run/events.ts';
 
 /** How long a run of a few steps may take on a software adapter of a busy machine. */
 export const RUN_LIMIT_MS = 150_000;
+/** The same of a run with its start: kernels that are compiled and timed, Python that is loaded. */
+export const WHOLE_RUN_LIMIT_MS = 300_000;
 
 export interface OpenedPage {
   page: Page;
@@ -103,7 +105,7 @@ export async function runToEnd(page: Page): Promise<RunEvent[]> {
 
 /** The same of a run that goes on. */
 export async function logAtEnd(page: Page): Promise<RunEvent[]> {
-  await page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: 2 * RUN_LIMIT_MS });
+  await page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: WHOLE_RUN_LIMIT_MS });
   const bytes = await downloadBy(page, 'Download the log');
   return bytes
     .toString('utf8')
