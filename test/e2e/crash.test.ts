@@ -1,9 +1,12 @@
-// R30, R33, R51, R56 in a real browser with a lasting profile: the tab of a run crashes; opened again, the page lists the run, resumes it at its last
-// checkpoint, and its log is that of an unbroken run. A second tab may look and not touch. What has ended is there after a reload, bundle and all. A worker
-// that hangs is ended in time, and its run goes on by itself.
+// R30, R33, R51, R56 in a real browser with a lasting profile: the tab of a run crashes at random moments; opened again, the page lists the run, resumes
+// it at its last checkpoint, at most one interval of checkpoints is lost, and its log is that of an unbroken run. A second tab may look and not touch.
+// What has ended is there after a reload, bundle and all. A worker that hangs is ended in time, and its run goes on by itself.
+//
+// RA3_CRASHES=30 crashes it so many times, with moments further apart.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../../scripts/browser.mjs';
@@ -12,7 +15,15 @@ import { PAGE_DIR } from '../../scripts/paths.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import type { RunEvent } from '../../src/run/events.ts';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
+import { makeRng } from '../../src/tasks/rng.ts';
 import { button, downloadBy, RUN_LIMIT_MS, setRecipe } from './support/labBrowser.ts';
+
+const CRASHES = Number(process.env.RA3_CRASHES ?? 4);
+const MANY = CRASHES > 4;
+/** A crash comes at most this long after Resume was pressed. */
+const LATEST_CRASH_MS = MANY ? 14_000 : 5_000;
+/** Checkpoints are ten seconds apart, and a step; the log is on disk a second later. */
+const MOST_LOST_MS = 15_000;
 
 const TINY = {
   ...LINK_BASE_V1,
@@ -21,13 +32,13 @@ const TINY = {
   ra3: {
     ...LINK_BASE_V1.ra3,
     emIterations: 1,
-    eSteps: 24,
+    eSteps: MANY ? 400 : 24,
     programs: 4,
     group: 4,
     infuse: 16,
     m: { ...LINK_BASE_V1.ra3.m, steps: 2, batch: 8 },
   },
-  rlvr: { ...LINK_BASE_V1.rlvr, steps: 2, prompts: 4, group: 4 },
+  rlvr: { ...LINK_BASE_V1.rlvr, steps: MANY ? 40 : 2, prompts: 4, group: 4 },
   evaluate: { prompts: 4, samples: 2 },
 };
 
@@ -49,8 +60,19 @@ async function savedLog(page: Page): Promise<RunEvent[]> {
     .map((line) => JSON.parse(line) as RunEvent);
 }
 
+const hasEnded = (title: string): boolean => /^(Done|failed|stopped) · /.test(title);
 const ended = (page: Page) =>
   page.waitForFunction(() => /^(Done|failed|stopped) · /.test(document.title), undefined, { timeout: 3 * RUN_LIMIT_MS });
+
+const timeOf = (event: RunEvent | undefined): number => (event && 'at' in event ? (event.at?.timeMs ?? 0) : 0);
+
+/** What a crash cost: the run's time between the last event that was on disk and the last that stayed, the checkpoint's. */
+function lostMs(before: readonly RunEvent[], after: readonly RunEvent[]): number {
+  let kept = 0;
+  while (kept < before.length && JSON.stringify(before[kept]) === JSON.stringify(after[kept])) kept++;
+  const latest = (events: readonly RunEvent[]): number => Math.max(0, ...events.map(timeOf));
+  return kept === before.length ? 0 : latest(before) - latest(before.slice(0, kept));
+}
 
 describe('a crashed tab', () => {
   const profile = mkdtempSync(join(tmpdir(), 'ra3-profile-'));
@@ -76,8 +98,8 @@ describe('a crashed tab', () => {
     return page;
   }
 
-  it('loses no run: R30 crash, R33 two tabs, resume, the log of an unbroken run, everything there after a reload', {
-    timeout: 900_000,
+  it('loses no run: R30 crashes at random moments, R33 two tabs, resume, the log of an unbroken run, everything there after a reload', {
+    timeout: MANY ? 3_600_000 : 900_000,
   }, async () => {
     const first = await open();
     await setRecipe(first, TINY);
@@ -92,20 +114,59 @@ describe('a crashed tab', () => {
     expect(await second.getByRole('button', { name: 'Resume tiny' }).count()).toBe(0);
     await second.close();
 
-    const crashed = first.waitForEvent('crash');
-    await first.goto('chrome://crash').catch(() => undefined);
-    await crashed;
-    await first.close();
-
-    const page = await open();
-    await page.getByRole('button', { name: 'Resume tiny' }).click({ timeout: RUN_LIMIT_MS });
-    await ended(page);
-    const resumed = await savedLog(page);
-    expect(resumed.at(-1)).toMatchObject({ type: 'end', summary: { status: 'finished', error: null } });
-    expect(resumed.filter((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toHaveLength(1);
+    const rng = makeRng(30, 0);
+    const whole: RunEvent[][] = [];
+    const lost: number[] = [];
+    let page = first;
+    for (let crashes = 0; crashes < CRASHES; ) {
+      let before: RunEvent[] | null = null;
+      while (crashes < CRASHES) {
+        await sleep(rng.uniform() * LATEST_CRASH_MS);
+        if (hasEnded(await page.title())) break;
+        const crashed = page.waitForEvent('crash');
+        await page.goto('chrome://crash').catch(() => undefined);
+        await crashed;
+        await page.close();
+        crashes++;
+        page = await open();
+        const resume = page.getByRole('button', { name: 'Resume tiny' });
+        await resume.waitFor({ timeout: RUN_LIMIT_MS });
+        await page.getByRole('list', { name: 'Runs' }).getByRole('button', { name: 'tiny', exact: true }).first().click();
+        await page
+          .getByText(/E-step/)
+          .first()
+          .waitFor();
+        const now = await savedLog(page);
+        if (before) lost.push(lostMs(before, now));
+        before = now;
+        await resume.click({ timeout: RUN_LIMIT_MS });
+      }
+      await ended(page);
+      const log = await savedLog(page);
+      if (before) lost.push(lostMs(before, log));
+      whole.push(log);
+      expect(log.at(-1)).toMatchObject({ type: 'end', summary: { status: 'finished', error: null } });
+      if (before) expect(log.some((e) => e.type === 'notice' && /goes on from its last checkpoint/.test(e.message))).toBe(true);
+      if (crashes === CRASHES) break;
+      await setRecipe(page, TINY);
+      await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+      await page.waitForFunction(() => /E-step/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    }
+    expect(lost).toHaveLength(CRASHES);
+    const mean = lost.reduce((sum, ms) => sum + ms, 0) / lost.length;
+    if (MANY)
+      console.log(
+        `${CRASHES} crashes, ${lost.length} resumes, ${whole.length} runs; lost at most ${(Math.max(...lost) / 1000).toFixed(1)} s, ${(mean / 1000).toFixed(1)} s in the mean.`,
+      );
+    for (const ms of lost) expect(ms).toBeLessThan(MOST_LOST_MS);
+    const resumed = whole.at(-1)!;
 
     await page.reload();
-    await page.getByRole('list', { name: 'Runs' }).getByRole('button', { name: 'tiny', exact: true }).click({ timeout: RUN_LIMIT_MS });
+    await page
+      .getByRole('list', { name: 'Runs' })
+      .getByRole('button', { name: 'tiny', exact: true })
+      .first()
+      .click({ timeout: RUN_LIMIT_MS });
     await page.getByRole('table', { name: /^Results of each arm/ }).waitFor();
     expect(logOf(await savedLog(page))).toEqual(logOf(resumed));
     expect((await downloadBy(page, 'Download bundle')).subarray(0, 2).toString()).toBe('PK');
@@ -115,7 +176,7 @@ describe('a crashed tab', () => {
     await page.waitForFunction(() => /^\d+ % · /.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
     await ended(page);
     unbroken = logOf(await savedLog(page));
-    expect(logOf(resumed)).toEqual(unbroken);
+    for (const log of whole) expect(logOf(log)).toEqual(unbroken);
     await page.close();
   });
 
