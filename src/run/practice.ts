@@ -1,5 +1,5 @@
 // RLVR of one arm: steps on freshly drawn programs, the same ones for every arm. Promises: sampler and trainer are compared at every step.
-// Refuses to go on where they disagree (promise P6). An arm whose RLVR was cut short by the loss of its verifier stays as it was before.
+// Refuses to go on where they disagree, or where the policy has run away from its reference (promise P6). An arm whose RLVR was cut short by the loss of its verifier stays as it was before.
 import type { Judged } from '../evaluate/evaluator.ts';
 import { FreeSource } from '../rlvr/freeSource.ts';
 import { objectiveOf } from '../rlvr/objective.ts';
@@ -14,6 +14,8 @@ import { showGroup } from './show.ts';
 import { verdictMetrics, VerifierGone } from './verified.ts';
 
 const SHOWN_GROUPS = 2;
+/** Nats per token to the reference: what is left of the model is not what was to be improved. */
+const KL_STOP = 50;
 
 export async function practise(run: RunCore, arm: Arm): Promise<void> {
   const { recipe, corpus } = run.i;
@@ -65,6 +67,7 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
         run.metrics(ref, step + 1, { ...metrics, ...own, tok_per_s: tokens / ((performance.now() - t0) / 1000) });
         run.sayUnjudged();
         compareLogprobs(run, arm, step + 1, metrics['sampler/logp_diff_max'] ?? 0);
+        boundKl(arm, step + 1, metrics['kl/ref_k3']);
         if ((step % every === 0 || step + 1 === steps) && !run.recovery.wasSaid(ref, 'rollouts', step + 1)) {
           const groups: ShownGroup[] = [];
           for (let g = 0; g < Math.min(SHOWN_GROUPS, prompts); g++) {
@@ -86,6 +89,13 @@ export async function practise(run: RunCore, arm: Arm): Promise<void> {
   } finally {
     trainer.destroy();
   }
+}
+
+function boundKl(arm: Arm, step: number, kl: number | null | undefined): void {
+  if (kl === null || kl === undefined || kl <= KL_STOP) return;
+  throw new Error(
+    `RLVR of ${arm}, step ${step}: the policy is ${kl.toPrecision(3)} nats per token away from the model that it started from (limit ${KL_STOP}). The run was stopped; the arm is kept as it was before RLVR. Lower rlvr.lr or raise rlvr.klBeta.`,
+  );
 }
 
 function compareLogprobs(run: RunCore, arm: Arm, step: number, diff: number): void {

@@ -19,6 +19,7 @@ import type { Corpus } from './corpus.ts';
 import type { AdapterReport, ArmResult, Metrics, RunEvent, RunInputPrints, RunSummary, Spent, StageRef } from './events.ts';
 import type { Arm, Recipe } from './recipe.ts';
 import { NO_STATE, type Progressed, Recovery, type Snapshot, type StageState } from './recovery.ts';
+import { SkippedSteps } from './skippedSteps.ts';
 import { type PlannedStage, planStages } from './stages.ts';
 import { type Purpose, rngOf, samplerStream } from './streams.ts';
 import type { SampleRow, VerifierGone } from './verified.ts';
@@ -87,6 +88,7 @@ export class RunCore {
   /** Host copies of models that have not changed since. */
   private readonly still = new Map<Transformer, Float32Array[][]>();
   private readonly lossTimes: number[] = [];
+  private readonly skipped = new SkippedSteps();
   private readonly clock: RunClock;
   readonly results: ArmResult[] = [];
   readonly arms = new Map<Arm, Transformer>();
@@ -407,14 +409,19 @@ export class RunCore {
     return { timeMs: this.clock.read(), tokens: this.tokens };
   }
 
-  /** @param at when the step ended, where that is not now. */
+  /** Says what a step measured. Throws when nothing is learnt any more (SkippedSteps). @param at when the step ended, where that is not now. */
   metrics(ref: StageRef, step: number, values: Record<string, number | null>, at: Spent = this.spent()): void {
     const clean: Metrics = {};
     for (const [k, v] of Object.entries(values)) clean[k] = v !== null && Number.isFinite(v) ? v : null;
     for (const [k, v] of Object.entries(values))
       if (v !== null && !Number.isFinite(v))
-        this.i.emit({ type: 'notice', level: 'warning', message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}.` });
+        this.i.emit({
+          type: 'notice',
+          level: 'warning',
+          message: `${ref.stage} ${ref.arm} step ${step}: ${k} is ${v}${k === 'grad/norm' ? ', so its update was skipped and the weights are as they were' : ''}.`,
+        });
     if (this.recovery.isNew(ref, 'metrics', step)) this.i.emit({ type: 'metrics', step, values: clean, at, ...ref });
+    this.skipped.look(ref, step, values['grad/norm']);
   }
 
   /** Names problems that were met and could not be judged, each once. */

@@ -1,10 +1,11 @@
 // R18 and R14 on the page: whatever mix of files is dropped, the page says what each was recognised as, or what to do about it. A dataset with many bad
-// rows is asked about. Nothing starts by itself.
+// rows is asked about. Nothing starts by itself. R48: a dropped log with broken numbers has its alerts.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
 import { type Files, MIXES } from '../support/droppedMixes.ts';
 import { button, dropFiles, LabBrowser } from './support/labBrowser.ts';
 
@@ -86,5 +87,44 @@ describe('the page of a drop', () => {
     await page.getByText(/90 rows, 10 unreadable; fields prompt, solution/).waitFor();
     expect(await button(page, 'Use the 90 good rows').count()).toBe(0);
     expect(await page.title()).toBe('RA3 Lab');
+  });
+
+  it('R48 a log with a NaN, a spike, equal rewards and a KL of 50 has an alert for each, at its step', async () => {
+    await page.reload();
+    const start = {
+      type: 'start',
+      runId: 'broken-1',
+      recipe: { ...LINK_BASE_V1, name: 'broken' },
+      adapter: { vendor: 'v', architecture: 'a', description: '', software: true, features: [] },
+      version: '0.1.0',
+      startedAt: '2026-01-01T00:00:00Z',
+      parameters: 1,
+      stages: [],
+    };
+    const metrics = (stage: string, arm: string, count: number, valuesAt: (step: number) => object): object[] =>
+      Array.from({ length: count }, (_, i) => ({ type: 'metrics', stage, arm, step: i + 1, values: valuesAt(i + 1) }));
+    const cause = 'RLVR of ra3, step 30: the policy is 57.0 nats per token away from the model that it started from (limit 50).';
+    const lines = [
+      start,
+      ...metrics('ntp', 'ntp', 40, (step) => ({ 'loss/nll': step === 31 ? 9 : 2 - step / 50 })),
+      ...metrics('ntp', 'ntp-compute', 40, (step) => ({ 'loss/nll': 1, 'grad/norm': step === 7 ? null : 1 })),
+      ...metrics('rlvr', 'base', 20, (step) => ({ 'reward/mean': 0, 'group/frac_mixed': step < 5 ? 0.5 : 0 })),
+      ...metrics('rlvr', 'ra3', 30, (step) => ({ 'reward/mean': 0.5, 'kl/ref_k3': step === 30 ? 57 : 0.1 })),
+      { type: 'notice', level: 'error', message: cause },
+      { type: 'end', summary: { status: 'failed', error: cause, results: [], tokPerS: 1, timeMs: 1 } },
+    ];
+    const buffer = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await page.getByLabel('Files', { exact: true }).setInputFiles([{ name: 'log.jsonl', mimeType: 'application/jsonl', buffer }]);
+    await page.getByRole('list', { name: 'Runs' }).getByRole('button', { name: 'broken', exact: true }).waitFor();
+    const alerts = page.getByRole('list', { name: 'Alerts' }).getByRole('listitem');
+    await expect
+      .poll(() => alerts.allInnerTexts(), { timeout: 10_000 })
+      .toEqual([
+        expect.stringMatching(/^NTP, step 31 The loss jumped to 9/),
+        expect.stringMatching(/step 7 grad\/norm is not a finite number/),
+        expect.stringMatching(/^RLVR base, step 5 For 10 steps no group had rewards that differ/i),
+        expect.stringMatching(/^RLVR RA3, step 30 The KL to the reference is 57/),
+      ]);
+    await page.getByText(cause).first().waitFor();
   });
 });

@@ -4,6 +4,7 @@ import { RunControl } from '../../src/run/control.ts';
 import { makeCorpus } from '../../src/run/corpus.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
+import type { Recipe } from '../../src/run/recipe.ts';
 import { type RunOutcome, runRecipe } from '../../src/run/runner.ts';
 import { builtinTask } from '../../src/tasks/builtin.ts';
 import { makeRng } from '../../src/tasks/rng.ts';
@@ -13,6 +14,7 @@ import { TINY } from './tinyModel.ts';
 export async function tinyRun(
   gpu: GpuContext,
   onEvent: (event: RunEvent, control: RunControl) => void = () => undefined,
+  change: (recipe: Recipe) => void = () => undefined,
 ): Promise<{ outcome: RunOutcome; events: RunEvent[] }> {
   const recipe = presetRecipe('recall-lines', 'quick');
   const m = { steps: 3, batch: 4, lr: 1e-3, weightDecay: 0.01 };
@@ -20,6 +22,7 @@ export async function tinyRun(
   recipe.ntp = { ...m };
   recipe.rlvr = { ...recipe.rlvr, steps: 2, prompts: 2, group: 4 };
   recipe.evaluate = { prompts: 2, samples: 8, ranges: ['in'] };
+  change(recipe);
   const architecture = llamaArchitecture({ ...TINY, vocabulary: builtinTask('recall-lines').tokens.length });
   const events: RunEvent[] = [];
   const control = new RunControl();
