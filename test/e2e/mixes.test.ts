@@ -122,8 +122,8 @@ describe('the page of a drop', () => {
       .toEqual([
         expect.stringMatching(/^NTP, step 31 The loss jumped to 9/),
         expect.stringMatching(/step 7 grad\/norm is not a finite number/),
-        expect.stringMatching(/^RLVR base, step 5 For 10 steps no group had rewards that differ/i),
         expect.stringMatching(/^RLVR RA3, step 30 The KL to the reference is 57/),
+        expect.stringMatching(/^RLVR base, step 5 For 10 steps no group had rewards that differ/i),
       ]);
     await page.getByText(cause).first().waitFor();
   });
