@@ -22,7 +22,11 @@ afterAll(async () => {
   school?.close();
 });
 
-const titles = (page: Page): Promise<string[]> => page.getByRole('heading', { level: 2 }).allTextContents();
+/** Once the last panel is there: they come one after another. */
+async function titles(page: Page): Promise<string[]> {
+  await page.getByRole('heading', { name: 'What ran?' }).waitFor();
+  return page.getByRole('heading', { level: 2 }).allTextContents();
+}
 
 it('a lesson hides panels in its link; a fresh profile shows the others alone and can show them all', async () => {
   const teacher = (await lab.open()).page;
