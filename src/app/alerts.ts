@@ -12,8 +12,11 @@ export interface RunAlert {
   message: string;
 }
 
-/** A loss or gradient norm this many standard deviations, and half of their mean, above so many steps before it. */
+/** A loss or gradient norm this many standard deviations, and so many times their mean, above so many steps before it. */
 const SPIKE_SIGMAS = 8;
+const LOSS_SPIKE = 0.5;
+/** Gradients of small batches near an optimum jump severalfold and mean nothing by it. */
+const GRADIENT_SPIKE = 9;
 const SPIKE_STEPS = 16;
 /** A reward that had reached this and then stayed below a quarter of it, over so many steps. */
 const COLLAPSE_FROM = 0.2;
@@ -44,9 +47,10 @@ export function alertsOf(log: RunLog, cut = WHOLE): RunAlert[] {
     }
   };
   for (const stage of STAGES) {
-    look(stage, METRICS.loss, 'spike', (values) => spike(values, 'The loss'));
+    look(stage, METRICS.loss, 'spike', (values) => spike(values, 'The loss', LOSS_SPIKE));
     // policy gradients are spiky by nature
-    if (stage !== 'e-step' && stage !== 'rlvr') look(stage, 'grad/norm', 'spike', (values) => spike(values, 'The gradient’s norm'));
+    if (stage !== 'e-step' && stage !== 'rlvr')
+      look(stage, 'grad/norm', 'spike', (values) => spike(values, 'The gradient’s norm', GRADIENT_SPIKE));
     for (const metric of [METRICS.loss, 'grad/norm', METRICS.lineReward, METRICS.reward])
       look(stage, metric, 'nan', (values) => notFinite(values, metric));
     look(stage, METRICS.speed, 'throttled', throttled);
@@ -86,7 +90,7 @@ function oneOfEach(alerts: readonly RunAlert[]): RunAlert[] {
   });
 }
 
-function spike(values: Float64Array, name: string): { at: number; message: string } | null {
+function spike(values: Float64Array, name: string, share: number): { at: number; message: string } | null {
   const before: number[] = [];
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
@@ -94,7 +98,7 @@ function spike(values: Float64Array, name: string): { at: number; message: strin
     if (before.length === SPIKE_STEPS) {
       const mean = before.reduce((sum, x) => sum + x, 0) / SPIKE_STEPS;
       const deviation = Math.sqrt(before.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (SPIKE_STEPS - 1));
-      if (value > mean + Math.max(SPIKE_SIGMAS * deviation, 0.5 * Math.abs(mean)))
+      if (value > mean + Math.max(SPIKE_SIGMAS * deviation, share * Math.abs(mean)))
         return {
           at: i,
           message: `${name} jumped to ${value.toPrecision(3)}; over the ${SPIKE_STEPS} steps before it was ${mean.toPrecision(3)}.`,

@@ -43,6 +43,12 @@ describe('alerts', () => {
     expect(kindsOf(logOf('ntp', 'loss/nll', spiked))).toEqual(['spike: NTP, step 121']);
   });
 
+  it('take a gradient several times as large as before for nothing, ten times for a spike', () => {
+    const norms = times(60, (i) => 0.1 + 0.01 * Math.sin(i * 12.9898));
+    expect(kindsOf(logOf('m-step', 'grad/norm', norms.with(40, 0.6)))).toEqual([]);
+    expect(kindsOf(logOf('m-step', 'grad/norm', norms.with(40, 1.2)))).toEqual(['spike: M-step, step 41']);
+  });
+
   it('R48 name a value that is not finite, at its first step', () => {
     const broken: (number | null)[] = [...falling];
     broken[30] = null;
