@@ -35,8 +35,9 @@ function LinkPart() {
       <p className="detail">Recipe, curves over steps, time and tokens, and results, in at most 8 KB. Whoever opens it needs no GPU.</p>
       <label className="check">
         <input type="checkbox" checked={onlyShown} onChange={(e) => setOnlyShown(e.target.checked)} />
-        Only what is shown: the curves of the charts on the page; no results and nothing of the machine where their panels are hidden
+        Only what is shown
       </label>
+      <p className="detail">The curves of the charts on the page; no results and nothing of the machine where their panels are hidden.</p>
       <p className="choices">
         <button type="button" disabled={!can} onClick={() => void copy()}>
           Copy link
