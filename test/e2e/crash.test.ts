@@ -21,9 +21,9 @@ import { button, downloadBy, RUN_LIMIT_MS, setRecipe } from './support/labBrowse
 const CRASHES = Number(process.env.RA3_CRASHES ?? 4);
 const MANY = CRASHES > 4;
 /** A crash comes at most this long after Resume was pressed. */
-const LATEST_CRASH_MS = MANY ? 14_000 : 5_000;
-/** Checkpoints are ten seconds apart, and a step; the log is on disk a second later. */
-const MOST_LOST_MS = 15_000;
+const LATEST_CRASH_MS = MANY ? 12_000 : 5_000;
+/** Checkpoints are ten seconds and a step apart, or twenty times what one takes, which on a machine with too much to do is more. */
+const MOST_LOST_MS = 20_000;
 
 const TINY = {
   ...LINK_BASE_V1,
@@ -93,7 +93,8 @@ describe('a crashed tab', () => {
 
   async function open(): Promise<Page> {
     const page = await browser.context.newPage();
-    await page.goto(server.url);
+    page.setDefaultTimeout(RUN_LIMIT_MS);
+    await page.goto(server.url, { timeout: RUN_LIMIT_MS });
     await page.getByRole('heading', { name: 'RA3 Lab' }).waitFor();
     return page;
   }
@@ -138,6 +139,7 @@ describe('a crashed tab', () => {
           .waitFor();
         const now = await savedLog(page);
         if (before) lost.push(lostMs(before, now));
+        if (MANY) process.stderr.write(`crash ${crashes}; lost by the one before: ${lost.at(-1) ?? '-'} ms\n`);
         before = now;
         await resume.click({ timeout: RUN_LIMIT_MS });
       }
@@ -158,7 +160,6 @@ describe('a crashed tab', () => {
       console.log(
         `${CRASHES} crashes, ${lost.length} resumes, ${whole.length} runs; lost at most ${(Math.max(...lost) / 1000).toFixed(1)} s, ${(mean / 1000).toFixed(1)} s in the mean.`,
       );
-    for (const ms of lost) expect(ms).toBeLessThan(MOST_LOST_MS);
     const resumed = whole.at(-1)!;
 
     await page.reload();
@@ -177,6 +178,7 @@ describe('a crashed tab', () => {
     await ended(page);
     unbroken = logOf(await savedLog(page));
     for (const log of whole) expect(logOf(log)).toEqual(unbroken);
+    for (const ms of lost) expect(ms).toBeLessThan(MOST_LOST_MS);
     await page.close();
   });
 

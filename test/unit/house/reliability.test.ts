@@ -10,11 +10,9 @@ const rows = readText('docs/reliability.md')
   .map(([, id, , file, name]) => ({ id: id ?? '', file: file ?? '', name: name ?? '' }));
 
 describe('docs/reliability.md', () => {
-  it('covers the faults of files, of the GPU and of numbers', () => {
+  it('covers every fault but the two that it names', () => {
     const ids = new Set(rows.map((row) => row.id));
-    const wanted = [...Array.from({ length: 18 }, (_, i) => i + 1), ...Array.from({ length: 12 }, (_, i) => i + 36)]
-      .filter((n) => n !== 8)
-      .map((n) => `R${String(n).padStart(2, '0')}`);
+    const wanted = Array.from({ length: 56 }, (_, i) => `R${String(i + 1).padStart(2, '0')}`).filter((id) => id !== 'R08' && id !== 'R27');
     expect(wanted.filter((id) => !ids.has(id))).toEqual([]);
   });
 
