@@ -155,7 +155,7 @@ A run of RA3 Lab, to go on from with engines elsewhere. \`recipe.json\` is what 
 - \`model/\`: ${chosen.join(', ')}, each a Hugging Face folder; as they were at the run's end, after RLVR where it ran.
 - \`data/\`: ${train} rows to train on and ${test} held out, for verl, TRL, OpenRLHF, NeMo-RL and SkyRL. ${corpus.programs === null ? 'Drawn by the task’s generator.' : 'Those of the run’s dataset that fit its limits.'}
 - \`reward/reward.py\`: the verifier in stdlib Python; its head says how each engine calls it, and where it differs from the lab's.
-- \`configs/\`: the recipe in each engine's words, on model/${chosen[0]}. TRL's script has been run by us; the others follow their documentation and have not.
+- \`configs/\`: the recipe in each engine's words, on model/${chosen[0]}. TRL's script has been run by us. The others are written from what we know of those engines and have not been run: check their keys against your version.
 - \`parity.jsonl\`: ${parity.rows.length} rollouts of the run's log in groups of ${group}; ${withLogprobs} of them tell log-probabilities under the exported weights.${leftOut ? ` Left out: ${leftOut}.` : ''}${parity.rows.length === 0 && !leftOut ? ' The log holds none: no RLVR ran with these arms.' : ''}
 - \`verify.py\`: makes rewards, and with \`--logprobs\` log-probabilities, again and compares.
 
