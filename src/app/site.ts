@@ -22,10 +22,10 @@ export const delivery = createStore<Delivery>(() => ({
   notYet: null,
 }));
 
-/** Once, at the start of the page. */
-export function watchDelivery(): void {
+/** Once, at the start of the page. @param whenFree Settles when the page has time for its service worker. */
+export function watchDelivery(whenFree: Promise<void>): void {
   onSite((state) => delivery.setState(state));
-  void underPagePolicy();
+  void whenFree.then(underPagePolicy);
   const count = (one: Refusal): void => delivery.setState(({ refused }) => ({ refused: { count: refused.count + 1, last: one } }));
   onRefusal(count);
   let last = { key: '', at: 0 };

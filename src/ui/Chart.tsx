@@ -6,7 +6,7 @@ import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
 import { compact, hasNoLogarithm, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
 import { view } from '../app/theView.ts';
-import { drawNoMore, drawSoon } from './drawing.ts';
+import { drawNoMore, drawSoon, makeMeasured } from './drawing.ts';
 import { hoverOf, onHover, setHover, useHover } from './hover.ts';
 import { decimal, plain } from './numbers.ts';
 import { Plot, type PlotSettings } from './plot.ts';
@@ -59,21 +59,16 @@ export const Chart = memo(function Chart(props: ChartProps) {
     const element = host.current;
     if (!element) return;
     const self = {};
-    const make = (): Plot => {
+    makeMeasured(self, element, (size) => {
       const { data, settings } = latest.current;
-      plot.current = new Plot(element, data, settings, {
+      plot.current = new Plot(element, size, data, settings, {
         onHover: (at) => {
           if (at) setHover({ axis, chart: self, ...at });
           else if (hoverOf(axis)?.chart === self) setHover(null);
         },
         onZoom: (to) => latest.current.onZoom(to),
       });
-      return plot.current;
-    };
-    // those below the window are made once the page has drawn what is in it
-    const isBelow = element.getBoundingClientRect().top > innerHeight;
-    if (isBelow) drawSoon(self, make);
-    else make();
+    });
     let isSeen = true;
     const resized = new ResizeObserver(() => plot.current?.resize());
     resized.observe(element);

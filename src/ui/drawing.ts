@@ -11,6 +11,34 @@ export function drawSoon(chart: object, draw: () => void): void {
 
 export function drawNoMore(chart: object): void {
   waiting.delete(chart);
+  unmade.delete(chart);
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+const unmade = new Map<object, { element: HTMLElement; make: (size: Size) => void }>();
+
+/**
+ * Has a chart made before the page is drawn next, if it is in the window, else in the coming frames. All that are asked for in one task are measured
+ * before the first of them changes the page, so that the page is laid out once.
+ */
+export function makeMeasured(chart: object, element: HTMLElement, make: (size: Size) => void): void {
+  if (unmade.size === 0) queueMicrotask(makeAll);
+  unmade.set(chart, { element, make });
+}
+
+function makeAll(): void {
+  const measured = [...unmade].map(([chart, { element, make }]) => {
+    const { top } = element.getBoundingClientRect();
+    return { chart, make, isBelow: top > innerHeight, size: { width: element.clientWidth, height: element.clientHeight } };
+  });
+  unmade.clear();
+  for (const { chart, make, isBelow, size } of measured)
+    if (isBelow) drawSoon(chart, () => make(size));
+    else make(size);
 }
 
 function drawSome(): void {

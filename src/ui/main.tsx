@@ -37,7 +37,7 @@ createRoot(root).render(
     <Page />
   </StrictMode>,
 );
-watchDelivery();
+watchDelivery(whenFirstPicture());
 addEventListener('hashchange', open);
 
 /** What the address asks for: how to look, and what at. */

@@ -5,6 +5,7 @@ import './readableLanguage.ts';
 import uPlot from 'uplot';
 import { dashOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart } from '../app/curves.ts';
+import type { Size } from './drawing.ts';
 import { type Picture, pictureOf, type PictureOptions, samePicture, type Stroke, ticksOf } from '../app/picture.ts';
 
 export interface PlotSettings extends Omit<PictureOptions, 'columns'> {
@@ -32,9 +33,9 @@ export class Plot {
   private readonly colour: (name: string) => string;
   private readonly font: string;
 
-  constructor(element: HTMLElement, data: DrawnChart, settings: PlotSettings, events: PlotEvents) {
+  constructor(element: HTMLElement, size: Size, data: DrawnChart, settings: PlotSettings, events: PlotEvents) {
     this.element = element;
-    this.width = element.clientWidth;
+    this.width = size.width;
     this.data = data;
     this.settings = settings;
     const style = getComputedStyle(element);
@@ -46,7 +47,7 @@ export class Plot {
     };
     this.font = `11px ${style.fontFamily}`;
     this.draw();
-    this.u = new uPlot(this.options(events), this.frame(), element);
+    this.u = new uPlot(this.options(events, size), this.frame(), element);
     this.u.over.addEventListener('dblclick', () => events.onZoom(null));
   }
 
@@ -97,7 +98,7 @@ export class Plot {
     return [[...(this.picture?.x ?? [0, 1])], [null, null]];
   }
 
-  private options({ onHover, onZoom }: PlotEvents): uPlot.Options {
+  private options({ onHover, onZoom }: PlotEvents, size: Size): uPlot.Options {
     const { colour, font, settings } = this;
     const { logX, logY, xLabel, unit } = settings;
     const quiet = { stroke: colour('ink-2'), font, ticks: { show: false } };
@@ -108,8 +109,8 @@ export class Plot {
     const xTicks = (u: uPlot) => ticksOf(x(), wanted(u.bbox.width, 56), logX, unit);
     const yTicks = (u: uPlot) => ticksOf(y(), wanted(u.bbox.height, 32), logY, 'number');
     return {
-      width: Math.max(1, this.element.clientWidth),
-      height: Math.max(1, this.element.clientHeight),
+      width: Math.max(1, size.width),
+      height: Math.max(1, size.height),
       padding: [HEADROOM, 8, 0, 0],
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: true, y: false, setScale: false }, y: false },
