@@ -30,6 +30,8 @@ export class Plot {
   private data: DrawnChart;
   private settings: PlotSettings;
   private picture: Picture | null = null;
+  /** Of strokes as they are on the canvas, as long as its scales stay. */
+  private traced: { scales: string; paths: Map<Stroke, Paths> } = { scales: '', paths: new Map() };
   private readonly colour: (name: string) => string;
   private readonly font: string;
 
@@ -177,12 +179,18 @@ export class Plot {
     ctx.rect(bbox.left - wide, bbox.top - high, bbox.width + 2 * wide, bbox.height + 2 * high);
     ctx.clip();
     ctx.lineJoin = 'bevel';
+    const scales = [...picture.x, ...picture.y, logX, logY, bbox.left, bbox.top, bbox.width, bbox.height].join(' ');
+    const known = scales === this.traced.scales ? this.traced.paths : null;
+    const paths = new Map<Stroke, Paths>();
     for (const stroke of picture.strokes) {
       const ink = colour(toneName(stroke.line.tone));
       ctx.strokeStyle = ink;
       ctx.fillStyle = ink;
-      paintStroke(ctx, stroke, along, up, bbox.top + bbox.height);
+      const own = known?.get(stroke) ?? pathsOf(stroke, along, up);
+      paths.set(stroke, own);
+      paintStroke(ctx, stroke, own, along, up, bbox.top + bbox.height);
     }
+    this.traced = { scales, paths };
     ctx.restore();
   }
 
@@ -219,32 +227,47 @@ function placing([from, to]: readonly [number, number], start: number, end: numb
 
 type Place = (value: number) => number;
 
-function paintStroke(ctx: CanvasRenderingContext2D, { line, raw, smooth, band }: Stroke, along: Place, up: Place, bottom: number): void {
+interface Paths {
+  band: Path2D | null;
+  raw: Path2D | null;
+  smooth: Path2D | null;
+}
+
+function pathsOf({ line: { mark = 'line' }, raw, smooth, band }: Stroke, along: Place, up: Place): Paths {
+  return {
+    band: band && mark === 'line' ? area(band, along, up) : null,
+    raw: mark === 'points' ? null : trace(raw, along, up),
+    smooth: smooth && trace(smooth, along, up),
+  };
+}
+
+function paintStroke(
+  ctx: CanvasRenderingContext2D,
+  { line, raw, smooth, band }: Stroke,
+  paths: Paths,
+  along: Place,
+  up: Place,
+  bottom: number,
+): void {
   const ratio = devicePixelRatio;
   const { mark = 'line' } = line;
   const dash = dashOf(line).map((length) => length * ratio);
-  if (band && mark === 'line') {
+  if (paths.band) {
     ctx.globalAlpha = 0.14;
-    ctx.beginPath();
-    for (const [from, to] of wholeStretches(band.low)) {
-      for (let i = from; i < to; i++) ctx.lineTo(along(band.x[i]!), up(band.high[i]!));
-      for (let i = to - 1; i >= from; i--) ctx.lineTo(along(band.x[i]!), up(band.low[i]!));
-      ctx.closePath();
-    }
-    ctx.fill();
+    ctx.fill(paths.band);
     ctx.globalAlpha = 1;
   }
-  if (mark !== 'points') {
+  if (paths.raw) {
     const isFaint = line.faint || smooth !== null;
     ctx.setLineDash(isFaint ? [] : dash);
     ctx.lineWidth = (isFaint ? 1 : 1.75) * ratio;
     ctx.globalAlpha = isFaint ? 0.28 : 1;
-    trace(ctx, raw, along, up);
+    ctx.stroke(paths.raw);
     ctx.globalAlpha = 1;
-    if (smooth) {
+    if (paths.smooth) {
       ctx.setLineDash(dash);
       ctx.lineWidth = 1.75 * ratio;
-      trace(ctx, smooth, along, up);
+      ctx.stroke(paths.smooth);
     }
     ctx.setLineDash([]);
   }
@@ -261,19 +284,29 @@ function paintStroke(ctx: CanvasRenderingContext2D, { line, raw, smooth, band }:
   ctx.stroke();
 }
 
-function trace(ctx: CanvasRenderingContext2D, { x, y }: { x: readonly number[]; y: readonly number[] }, along: Place, up: Place): void {
-  ctx.beginPath();
+function area({ x, low, high }: NonNullable<Stroke['band']>, along: Place, up: Place): Path2D {
+  const path = new Path2D();
+  for (const [from, to] of wholeStretches(low)) {
+    for (let i = from; i < to; i++) path.lineTo(along(x[i]!), up(high[i]!));
+    for (let i = to - 1; i >= from; i--) path.lineTo(along(x[i]!), up(low[i]!));
+    path.closePath();
+  }
+  return path;
+}
+
+function trace({ x, y }: { x: readonly number[]; y: readonly number[] }, along: Place, up: Place): Path2D {
+  const path = new Path2D();
   let isDown = false;
   for (let i = 0; i < x.length; i++) {
     const value = y[i]!;
     if (Number.isNaN(value)) isDown = false;
-    else if (isDown) ctx.lineTo(along(x[i]!), up(value));
+    else if (isDown) path.lineTo(along(x[i]!), up(value));
     else {
-      ctx.moveTo(along(x[i]!), up(value));
+      path.moveTo(along(x[i]!), up(value));
       isDown = true;
     }
   }
-  ctx.stroke();
+  return path;
 }
 
 function paintPoints(
