@@ -158,7 +158,8 @@ async function listOfRuns(recipe) {
   await page.evaluate(
     ([of, count]) =>
       new Promise((resolve, reject) => {
-        const opening = indexedDB.open('ra3-lab-runs');
+        const opening = indexedDB.open('ra3-lab-runs', 1);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('runs', { keyPath: 'id' });
         opening.onerror = () => reject(opening.error);
         opening.onsuccess = () => {
           const write = opening.result.transaction('runs', 'readwrite');

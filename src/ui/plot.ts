@@ -30,8 +30,10 @@ export class Plot {
   private data: DrawnChart;
   private settings: PlotSettings;
   private picture: Picture | null = null;
-  /** Of strokes as they are on the canvas, as long as its scales stay. */
-  private traced: { scales: string; paths: Map<Stroke, Paths> } = { scales: '', paths: new Map() };
+  /** Strokes that were painted last, and at which scales. */
+  private painted: { scales: string; strokes: ReadonlySet<Stroke> } = { scales: '', strokes: new Set() };
+  /** A picture of those that have stayed: while one line grows, the others are copied. */
+  private still: { scales: string; strokes: readonly Stroke[]; canvas: OffscreenCanvas } | null = null;
   private readonly colour: (name: string) => string;
   private readonly font: string;
 
@@ -165,7 +167,7 @@ export class Plot {
   }
 
   private paint(u: uPlot): void {
-    const { picture, colour } = this;
+    const { picture } = this;
     if (!picture) return;
     const { ctx, bbox } = u;
     const { logX, logY } = this.settings;
@@ -173,24 +175,40 @@ export class Plot {
     const up = placing(picture.y, bbox.top + bbox.height, bbox.top, logY);
     ctx.save();
     this.paintDividers(ctx, picture, bbox, along);
+    ctx.restore();
+    const { width, height } = ctx.canvas;
+    const scales = [...picture.x, ...picture.y, logX, logY, bbox.left, bbox.top, bbox.width, bbox.height, width, height].join(' ');
+    const { strokes } = picture;
+    const still = scales === this.painted.scales ? strokes.filter((stroke) => this.painted.strokes.has(stroke)) : [];
+    this.painted = { scales, strokes: new Set(strokes) };
+    if (still.length === 0) this.still = null;
+    else {
+      const isKept =
+        this.still?.scales === scales && this.still.strokes.length === still.length && still.every((s, i) => s === this.still!.strokes[i]);
+      if (!this.still || !isKept) {
+        const canvas = new OffscreenCanvas(width, height);
+        this.paintStrokes(canvas.getContext('2d')!, still, bbox, along, up);
+        this.still = { scales, strokes: still, canvas };
+      }
+      ctx.drawImage(this.still.canvas, 0, 0);
+    }
+    this.paintStrokes(ctx, still.length === 0 ? strokes : strokes.filter((stroke) => !still.includes(stroke)), bbox, along, up);
+  }
+
+  private paintStrokes(ctx: Context, strokes: readonly Stroke[], bbox: uPlot.BBox, along: Place, up: Place): void {
+    ctx.save();
     ctx.beginPath();
     // room for the marks at the very edge
     const [wide, high] = [4 * devicePixelRatio, devicePixelRatio];
     ctx.rect(bbox.left - wide, bbox.top - high, bbox.width + 2 * wide, bbox.height + 2 * high);
     ctx.clip();
     ctx.lineJoin = 'bevel';
-    const scales = [...picture.x, ...picture.y, logX, logY, bbox.left, bbox.top, bbox.width, bbox.height].join(' ');
-    const known = scales === this.traced.scales ? this.traced.paths : null;
-    const paths = new Map<Stroke, Paths>();
-    for (const stroke of picture.strokes) {
-      const ink = colour(toneName(stroke.line.tone));
+    for (const stroke of strokes) {
+      const ink = this.colour(toneName(stroke.line.tone));
       ctx.strokeStyle = ink;
       ctx.fillStyle = ink;
-      const own = known?.get(stroke) ?? pathsOf(stroke, along, up);
-      paths.set(stroke, own);
-      paintStroke(ctx, stroke, own, along, up, bbox.top + bbox.height);
+      paintStroke(ctx, stroke, along, up, bbox.top + bbox.height);
     }
-    this.traced = { scales, paths };
     ctx.restore();
   }
 
@@ -226,48 +244,34 @@ function placing([from, to]: readonly [number, number], start: number, end: numb
 }
 
 type Place = (value: number) => number;
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-interface Paths {
-  band: Path2D | null;
-  raw: Path2D | null;
-  smooth: Path2D | null;
-}
-
-function pathsOf({ line: { mark = 'line' }, raw, smooth, band }: Stroke, along: Place, up: Place): Paths {
-  return {
-    band: band && mark === 'line' ? area(band, along, up) : null,
-    raw: mark === 'points' ? null : trace(raw, along, up),
-    smooth: smooth && trace(smooth, along, up),
-  };
-}
-
-function paintStroke(
-  ctx: CanvasRenderingContext2D,
-  { line, raw, smooth, band }: Stroke,
-  paths: Paths,
-  along: Place,
-  up: Place,
-  bottom: number,
-): void {
+function paintStroke(ctx: Context, { line, raw, smooth, band }: Stroke, along: Place, up: Place, bottom: number): void {
   const ratio = devicePixelRatio;
   const { mark = 'line' } = line;
   const dash = dashOf(line).map((length) => length * ratio);
-  if (paths.band) {
+  if (band && mark === 'line') {
     ctx.globalAlpha = 0.14;
-    ctx.fill(paths.band);
+    ctx.beginPath();
+    for (const [from, to] of wholeStretches(band.low)) {
+      for (let i = from; i < to; i++) ctx.lineTo(along(band.x[i]!), up(band.high[i]!));
+      for (let i = to - 1; i >= from; i--) ctx.lineTo(along(band.x[i]!), up(band.low[i]!));
+      ctx.closePath();
+    }
+    ctx.fill();
     ctx.globalAlpha = 1;
   }
-  if (paths.raw) {
+  if (mark !== 'points') {
     const isFaint = line.faint || smooth !== null;
     ctx.setLineDash(isFaint ? [] : dash);
     ctx.lineWidth = (isFaint ? 1 : 1.75) * ratio;
     ctx.globalAlpha = isFaint ? 0.28 : 1;
-    ctx.stroke(paths.raw);
+    trace(ctx, raw, along, up);
     ctx.globalAlpha = 1;
-    if (paths.smooth) {
+    if (smooth) {
       ctx.setLineDash(dash);
       ctx.lineWidth = 1.75 * ratio;
-      ctx.stroke(paths.smooth);
+      trace(ctx, smooth, along, up);
     }
     ctx.setLineDash([]);
   }
@@ -284,33 +288,23 @@ function paintStroke(
   ctx.stroke();
 }
 
-function area({ x, low, high }: NonNullable<Stroke['band']>, along: Place, up: Place): Path2D {
-  const path = new Path2D();
-  for (const [from, to] of wholeStretches(low)) {
-    for (let i = from; i < to; i++) path.lineTo(along(x[i]!), up(high[i]!));
-    for (let i = to - 1; i >= from; i--) path.lineTo(along(x[i]!), up(low[i]!));
-    path.closePath();
-  }
-  return path;
-}
-
-function trace({ x, y }: { x: readonly number[]; y: readonly number[] }, along: Place, up: Place): Path2D {
-  const path = new Path2D();
+function trace(ctx: Context, { x, y }: { x: readonly number[]; y: readonly number[] }, along: Place, up: Place): void {
+  ctx.beginPath();
   let isDown = false;
   for (let i = 0; i < x.length; i++) {
     const value = y[i]!;
     if (Number.isNaN(value)) isDown = false;
-    else if (isDown) path.lineTo(along(x[i]!), up(value));
+    else if (isDown) ctx.lineTo(along(x[i]!), up(value));
     else {
-      path.moveTo(along(x[i]!), up(value));
+      ctx.moveTo(along(x[i]!), up(value));
       isDown = true;
     }
   }
-  return path;
+  ctx.stroke();
 }
 
 function paintPoints(
-  ctx: CanvasRenderingContext2D,
+  ctx: Context,
   { x, y }: { x: readonly number[]; y: readonly number[] },
   bars: Stroke['band'],
   along: Place,
