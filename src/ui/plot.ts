@@ -115,7 +115,7 @@ export class Plot {
     return {
       width: Math.max(1, size.width),
       height: Math.max(1, size.height),
-      padding: [HEADROOM, 8, 0, 0],
+      padding: [HEADROOM, 14, 0, 0],
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: true, y: false, setScale: false }, y: false },
       scales: {
