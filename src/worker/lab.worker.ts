@@ -19,6 +19,7 @@ import { embeddedModel, type EmbeddedFiles, type Given, type Keeping, Session } 
 import { type Arm, ARMS, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { LogError, readLog } from '../share/logReader.ts';
+import { callsOnly } from './calls.ts';
 import { EventStream } from './eventStream.ts';
 import {
   beginKept,
@@ -308,4 +309,4 @@ const api: LabWorkerApi = {
   exportBundle: plain(async (id) => (id === undefined ? writeBundle(await (await sessionOf()).bundleFiles()) : readKeptBundle(id))),
 };
 
-Comlink.expose(api);
+Comlink.expose(api, callsOnly(self as unknown as Comlink.Endpoint, api));

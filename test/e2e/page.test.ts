@@ -56,6 +56,34 @@ describe('the page', () => {
     expect(await button(page, 'Use in the recipe').isDisabled()).toBe(true);
   });
 
+  it('R27 messages between page and worker that mean nothing change nothing', async () => {
+    await page.getByText(/^Takes about/).waitFor();
+    const worker = page.workers().find((each) => each.url().includes('lab.worker'))!;
+    await worker.evaluate(() => {
+      const junk: unknown[] = [
+        0,
+        'APPLY',
+        [],
+        { id: 'a', type: 'APPLY', path: ['run'], argumentList: 'none' },
+        { id: 'a', type: 'SET', path: ['__proto__', 'polluted'], value: { type: 'RAW', value: 1 } },
+        { id: 'a', type: 'RELEASE', path: [] },
+        { id: {}, type: {}, path: {} },
+      ];
+      for (const data of junk) {
+        self.dispatchEvent(new MessageEvent('message', { data }));
+        self.postMessage(data);
+      }
+    });
+    // it is asked again, and answers
+    await page.getByLabel('Seed', { exact: true }).first().fill('3');
+    await page.getByRole('button', { name: 'Text', exact: true }).click();
+    await page.getByText(/^Takes about/).waitFor();
+    await dropFiles(page, [{ name: 'rows.jsonl', mimeType: '', buffer: Buffer.from('{"prompt":"def f():","solution":"    return 1"}\n') }]);
+    expect(await worker.evaluate(() => ({}) as { polluted?: unknown }).then(({ polluted }) => polluted)).toBeUndefined();
+    expect(page.workers()).toContain(worker);
+    expect(faults).toEqual([]);
+  });
+
   it('opens a damaged link clean and says why', async () => {
     const other = await lab.open('#v1.AAAAAAAA');
     await other.page
