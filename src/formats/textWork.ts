@@ -14,7 +14,7 @@ export interface TokenizerFiles {
 export interface TextCalls {
   load: { takes: TokenizerFiles; gives: { size: number; bosId: number | null } };
   encode: { takes: { texts: string[]; addBos: boolean }; gives: number[][] };
-  encodeContinuation: { takes: { text: string }; gives: number[] };
+  encodeContinuations: { takes: { texts: string[] }; gives: number[][] };
   decode: { takes: { ids: readonly number[] }; gives: string };
   renderChat: { takes: { template: string; messages: readonly ChatMessage[]; options: ChatOptions }; gives: string };
 }
@@ -40,8 +40,8 @@ export function makeTextWork(): (request: TextRequest) => TextAnswer {
         return { size: tokenizer.size, bosId: tokenizer.bosId };
       case 'encode':
         return takes.texts.map((text) => loaded().encode(text, { addBos: takes.addBos }));
-      case 'encodeContinuation':
-        return loaded().encodeContinuation(takes.text);
+      case 'encodeContinuations':
+        return takes.texts.map((text) => loaded().encodeContinuation(text));
       case 'decode':
         return loaded().decode(takes.ids);
       case 'renderChat':

@@ -57,21 +57,13 @@ export class TextWorker {
   }
 
   /** Ids of every text, in order. */
-  async encode(texts: readonly string[], options: { addBos: boolean }): Promise<number[][]> {
-    const ids: number[][] = [];
-    for (let first = 0; first < texts.length; ) {
-      let end = first + 1;
-      let characters = texts[first]?.length ?? 0;
-      while (end < texts.length && characters + (texts[end] as string).length <= CHARACTERS_PER_CALL)
-        characters += (texts[end++] as string).length;
-      ids.push(...(await this.withTokenizer('encode', { texts: texts.slice(first, end), addBos: options.addBos })));
-      first = end;
-    }
-    return ids;
+  encode(texts: readonly string[], options: { addBos: boolean }): Promise<number[][]> {
+    return inParts(texts, (part) => this.withTokenizer('encode', { texts: part, addBos: options.addBos }));
   }
 
-  encodeContinuation(text: string): Promise<number[]> {
-    return this.withTokenizer('encodeContinuation', { text });
+  /** Ids of every text as it continues a document, in order. */
+  encodeContinuations(texts: readonly string[]): Promise<number[][]> {
+    return inParts(texts, (part) => this.withTokenizer('encodeContinuations', { texts: part }));
   }
 
   decode(ids: readonly number[]): Promise<string> {
@@ -185,4 +177,17 @@ function tooSlow(call: TextCall, deadlineMs: number): string {
       ? 'Write the prompt without it.'
       : 'A pattern of its tokenizer.json may never end for this text: shorten it or take another tokenizer.'
   }`;
+}
+
+async function inParts(texts: readonly string[], encode: (part: string[]) => Promise<number[][]>): Promise<number[][]> {
+  const ids: number[][] = [];
+  for (let first = 0; first < texts.length; ) {
+    let end = first + 1;
+    let characters = texts[first]?.length ?? 0;
+    while (end < texts.length && characters + (texts[end] as string).length <= CHARACTERS_PER_CALL)
+      characters += (texts[end++] as string).length;
+    for (const one of await encode(texts.slice(first, end))) ids.push(one);
+    first = end;
+  }
+  return ids;
 }

@@ -3,6 +3,10 @@
 // written out alike. Refuses a second run while one goes on, and of an earlier run what its bundle does not hold, saying what to give.
 import type { WeightSource } from '../formats/architecture.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
+import { EncodedTexts, type EncodesApart } from '../formats/encodedApart.ts';
+import { decodeUtf8 } from '../formats/json.ts';
+import type { TokenizerFiles } from '../formats/textWork.ts';
+import type { Tokenizer } from '../formats/tokenizer.ts';
 import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
 import { heldWeights } from '../formats/heldWeights.ts';
@@ -102,12 +106,24 @@ export class Session {
   private measuring: Promise<unknown> = Promise.resolve();
 
   private readonly sandbox: () => PythonSandbox | null;
+  private readonly textsApart: ((files: TokenizerFiles) => EncodesApart & { close(): void }) | null;
+  /** Texts of the folder that was used last. */
+  private texts: { folder: DroppedModel; encoded: EncodedTexts; close(): void } | null = null;
 
-  /** `reopen` opens a device in place of one that was lost while a run was going on; `sandbox` is asked for when a recipe has Python to be judged. */
-  constructor(gpu: GpuContext, reopen: () => Promise<GpuContext>, sandbox: () => PythonSandbox | null = () => null) {
+  /**
+   * `reopen` opens a device in place of one that was lost while a run was going on; `sandbox` is asked for when a recipe has Python to be judged;
+   * `textsApart` opens what encodes texts of a dropped tokenizer where it can be ended; without it they are encoded here.
+   */
+  constructor(
+    gpu: GpuContext,
+    reopen: () => Promise<GpuContext>,
+    sandbox: () => PythonSandbox | null = () => null,
+    textsApart: ((files: TokenizerFiles) => EncodesApart & { close(): void }) | null = null,
+  ) {
     this.device = gpu;
     this.reopen = reopen;
     this.sandbox = sandbox;
+    this.textsApart = textsApart;
   }
   get gpu(): GpuContext {
     return this.device;
@@ -152,7 +168,7 @@ export class Session {
       const folder = await folderOf(recipe, given, embedded);
       const inputs = await printsOf(recipe, folder, given);
       if (keeping?.from) checkSameInputs(recipe, keeping.from.events, inputs);
-      const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder, given));
+      const corpus = await this.madeCorpus(recipe, folder, await this.parts(recipe, folder, given));
       const ranges = [...recipe.evaluate.ranges, recipe.rlvr.range].map((r) => corpus.sizes[r].maxTokens);
       const positions = Math.max(corpus.maxTokens, corpus.free?.T ?? 0, ...ranges);
       if (positions > folder.config.architecture.maxPositions)
@@ -205,6 +221,36 @@ export class Session {
     }
   }
 
+  /** The corpus of a recipe. Rejects with FormatError for a text that the tokenizer takes too long for. */
+  private madeCorpus(recipe: Recipe, folder: DroppedModel, parts: DroppedParts): Promise<Corpus> {
+    return this.withTexts(folder, (tokenizer) => makeCorpus(recipe, folder.config.architecture.vocabulary, { ...parts, tokenizer }));
+  }
+
+  /** Ids of a text, beginning-of-sequence first. Rejects as madeCorpus does. Throws RecipeError for a model without a tokenizer. */
+  encode(folder: DroppedModel, text: string): Promise<number[]> {
+    return this.withTexts(folder, (tokenizer) => {
+      if (!tokenizer) throw new RecipeError('This model has no tokenizer.json. Drop it with the model.');
+      return tokenizer.encode(text, { addBos: true });
+    });
+  }
+
+  private async withTexts<T>(folder: DroppedModel, work: (tokenizer: Tokenizer | null) => T): Promise<T> {
+    const { tokenizer, tokenizerFiles } = folder;
+    if (!tokenizer || !this.textsApart) return work(tokenizer);
+    if (this.texts?.folder !== folder) {
+      this.texts?.close();
+      const text = (name: string): string | null => {
+        const bytes = tokenizerFiles.get(name);
+        return bytes ? decodeUtf8(bytes, name) : null;
+      };
+      const tokenizerJson = text('tokenizer.json');
+      if (tokenizerJson === null) return work(tokenizer);
+      const apart = this.textsApart({ tokenizerJson, tokenizerConfigJson: text('tokenizer_config.json') });
+      this.texts = { folder, encoded: new EncodedTexts(apart), close: () => apart.close() };
+    }
+    return this.texts.encoded.during(tokenizer, work);
+  }
+
   /** What the recipe will take here. Throws as run does. */
   async estimate(recipe: Recipe, embedded: ReadEmbedded): Promise<RunEstimate> {
     const given = { ...this.given };
@@ -214,7 +260,7 @@ export class Session {
     // nothing is judged here: that there would be a judge is what the plan depends on
     const judge = { judge: () => Promise.reject(new Error('An estimate judges nothing.')), unjudged: new Map() };
     const parts = { tokenizer: folder.tokenizer, dataset: given.dataset, endIds: folder.config.eosIds, problems, judge };
-    const corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, parts);
+    const corpus = await this.madeCorpus(recipe, folder, parts);
     return estimateRun(this.gpu, recipe, folder.config.architecture, corpus);
   }
 
@@ -333,7 +379,7 @@ export class Session {
       if (print && dataset.file && print !== (await filePrint(dataset.file)))
         throw new RecipeError(`The run had other data than the dropped dataset (fingerprint ${print}). Drop its dataset, then try again.`);
     }
-    return (this.corpus = makeCorpus(recipe, folder.config.architecture.vocabulary, await this.parts(recipe, folder, this.given)));
+    return (this.corpus = await this.madeCorpus(recipe, folder, await this.parts(recipe, folder, this.given)));
   }
 
   /** The held run for engines elsewhere (cluster/clusterFiles.ts). */

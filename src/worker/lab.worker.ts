@@ -38,6 +38,7 @@ import { holdLifeLock } from './lifeLock.ts';
 import { lendSandbox, pythonSandbox } from './labSandbox.ts';
 import type { Inspectable, LabWorkerApi, Recognised } from './protocol.ts';
 import { tellRefusals } from './refusals.ts';
+import { openTextWorker } from './textClient.ts';
 import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
@@ -54,7 +55,7 @@ const BATCH_MS = 100;
 
 async function open(): Promise<Session> {
   const gpu = await openBrowserGpu();
-  const made = new Session(gpu, openBrowserGpu, pythonSandbox);
+  const made = new Session(gpu, openBrowserGpu, pythonSandbox, openTextWorker);
   made.give(given);
   // a device that is lost while nothing runs ends this session, and the next call opens a new one; a run opens another itself
   void gpu.lost.then(() => {
@@ -277,8 +278,9 @@ const api: LabWorkerApi = {
     const lab = await sessionOf();
     const folder = arm ? await lab.trained(arm) : lab.dropped;
     if (!folder) throw new Error('No model was dropped. Drop config.json, model.safetensors and tokenizer.json first.');
+    const ids = await lab.encode(folder, options.prompt);
     await tune(lab.gpu);
-    return generateText(lab.gpu, folder, { ...options, prompt: { text: options.prompt } }, onText);
+    return generateText(lab.gpu, folder, { ...options, prompt: { ids } }, onText);
   }),
 
   ablate: plain(async (arm, thoughts, report) => (await sessionOf()).ablate(arm, thoughts, report)),

@@ -1,6 +1,7 @@
 // Stories of a person's own files: a dropped model writes what it should, learns a dropped text, and goes through RA3 on a dropped dataset; what
 // comes out opens again.
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -101,6 +102,42 @@ describe.runIf(model)('a dropped model', () => {
     await page.getByText(`${maxTokens} tokens,`).waitFor({ timeout: RUN_LIMIT_MS });
     return (await page.getByLabel('Written by the model').textContent()) ?? '';
   }
+
+  it('R11 with a tokenizer whose pattern has no end is stopped at 2 s on a page that stays fluid, and goes on', async () => {
+    const tokenizer = JSON.parse(readFileSync(modelFiles.find((path) => path.endsWith('tokenizer.json'))!, 'utf8')) as object;
+    const pattern = { type: 'Split', pattern: { Regex: '(?:a+)+b|[A-Za-z ]+' }, behavior: 'Isolated', invert: false };
+    const hostile = await lab.open();
+    const files = modelFiles.map((path) => ({
+      name: basename(path),
+      mimeType: '',
+      buffer: path.endsWith('/tokenizer.json') ? Buffer.from(JSON.stringify({ ...tokenizer, pre_tokenizer: pattern })) : readFileSync(path),
+    }));
+    await dropFiles(hostile.page, files);
+    await hostile.page.getByText(/260 k parameters/).waitFor();
+    await hostile.page.getByLabel(/^Prompt for/).fill(`${'a'.repeat(40)}!`);
+    await hostile.page.getByLabel('Max tokens').fill('4');
+    const longestGap = hostile.page.evaluate(async () => {
+      const until = performance.now() + 3000;
+      let longest = 0;
+      for (let last = performance.now(); last < until; ) {
+        const now = await new Promise<number>((resolve) => requestAnimationFrame(() => resolve(performance.now())));
+        longest = Math.max(longest, now - last);
+        last = now;
+      }
+      return longest;
+    });
+    await button(hostile.page, 'Write').click();
+    await hostile.page
+      .getByText(/tokenizer took longer than 2 s and was stopped/)
+      .first()
+      .waitFor();
+    expect(await longestGap).toBeLessThan(1000);
+    await hostile.page.getByLabel(/^Prompt for/).fill('Once upon a time');
+    await button(hostile.page, 'Write').click();
+    await hostile.page.getByText('4 tokens,').waitFor({ timeout: RUN_LIMIT_MS });
+    expect(hostile.faults).toEqual([]);
+    await hostile.page.close();
+  });
 
   it('writes greedily what the reference wrote, to the last token, from nothing and from the first words', async () => {
     const golden = JSON.parse(readFileSync(model!.at(-1)!, 'utf8')) as { greedy_ids: number[]; greedy_text: string };

@@ -81,7 +81,7 @@ describe('the same as at home', () => {
       worker.describe(),
       worker.encode(expected.texts, { addBos: false }),
       worker.decode(ids[9]!),
-      worker.encodeContinuation('abc'),
+      worker.encodeContinuations(['abc']),
       worker.renderChat('{{ messages[0].content }}!', HI, PROMPT),
     ]);
     expect(described).toEqual({ size: 1155, bosId: null });
