@@ -135,6 +135,13 @@ describe.runIf(model)('a dropped model', () => {
     await hostile.page.getByLabel(/^Prompt for/).fill('Once upon a time');
     await button(hostile.page, 'Write').click();
     await hostile.page.getByText('4 tokens,').waitFor({ timeout: RUN_LIMIT_MS });
+
+    const rows = [`return "${'a'.repeat(40)}!"`, 'return 1', 'return 2'].map((body) =>
+      JSON.stringify({ prompt: 'def f():', solution: `    ${body}` }),
+    );
+    await dropFiles(hostile.page, [{ name: 'rows.jsonl', mimeType: '', buffer: Buffer.from(rows.join('\n')) }]);
+    await button(hostile.page, 'Use in the recipe').click();
+    await hostile.page.getByText(/^It could not run as it is: The tokenizer took longer than 2 s/).waitFor();
     expect(hostile.faults).toEqual([]);
     await hostile.page.close();
   });
