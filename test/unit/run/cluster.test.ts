@@ -201,7 +201,7 @@ describe('an export', () => {
       if (e.type !== 'rollouts') return e;
       const groups = e.groups.map((g) => ({
         ...g,
-        rollouts: g.rollouts.map((r, i) => (i > 0 ? r : { ...r, tokens: r.tokens.map((t) => ({ ...t, text: 'no word' })) })),
+        rollouts: g.rollouts.map((r, i) => (i > 0 ? r : { ...r, tokens: r.tokens.map(({ id: _, ...t }) => ({ ...t, text: 'no word' })) })),
       }));
       return { ...e, groups };
     });
