@@ -96,7 +96,7 @@ describe('the shell', () => {
   });
 
   it('R54 a panel that throws takes only itself down', async () => {
-    const context = await lab.browser.context.browser()!.newContext();
+    const context = await lab.browser.context.browser()!.newContext({ reducedMotion: 'reduce' });
     const broken = await context.newPage();
     // charts wait to be seen too: only the theory panel looks up what it is of
     await broken.addInitScript(() => {
