@@ -166,34 +166,39 @@ describe.runIf(model)('a dropped model', () => {
     expect(nllOf(log, 'ntp')).toBeLessThan(nllOf(log, 'base'));
   });
 
-  it.runIf(mbpp)('goes through RA3 with thoughts as text on a dropped dataset, and is saved as a folder that opens again', async () => {
-    await dropFiles(page, mbpp!);
-    await page.getByText(/^974 rows/).waitFor();
-    await button(page, 'Use in the recipe').click();
-    await page.getByText('For the dropped model; the presets are for the embedded one.').waitFor();
-    await setRecipe(page, CODE);
-    const log = await runToEnd(page);
-    expect(failuresOf(log)).toEqual([]);
-    expect(
-      log.some((e) => e.type === 'traces' && e.stage === 'e-step' && e.traces.some((t) => t.lines.some((l) => l.thought !== null))),
-    ).toBe(true);
-    expect(nllOf(log, 'ra3')).toBeLessThan(nllOf(log, 'base'));
+  const long = { timeout: 400_000 };
+  it.runIf(mbpp)(
+    'goes through RA3 with thoughts as text on a dropped dataset, and is saved as a folder that opens again',
+    long,
+    async () => {
+      await dropFiles(page, mbpp!);
+      await page.getByText(/^974 rows/).waitFor();
+      await button(page, 'Use in the recipe').click();
+      await page.getByText('For the dropped model; the presets are for the embedded one.').waitFor();
+      await setRecipe(page, CODE);
+      const log = await runToEnd(page);
+      expect(failuresOf(log)).toEqual([]);
+      expect(
+        log.some((e) => e.type === 'traces' && e.stage === 'e-step' && e.traces.some((t) => t.lines.some((l) => l.thought !== null))),
+      ).toBe(true);
+      expect(nllOf(log, 'ra3')).toBeLessThan(nllOf(log, 'base'));
 
-    const folder = unzipSync(await downloadBy(page, 'Download RA3'));
-    const before = await readSafetensors(fromBytes('before', readFileSync(modelFiles[1]!)));
-    const after = await readSafetensors(fromBytes('after', folder['model.safetensors']!));
-    const shapeOf = (json: string) => ({ ...parseConfig(json), raw: null });
-    expect(shapeOf(new TextDecoder().decode(folder['config.json']!))).toEqual(shapeOf(readFileSync(modelFiles[0]!, 'utf8')));
-    expect(Buffer.from(folder['tokenizer.json']!).equals(readFileSync(modelFiles[2]!))).toBe(true);
-    const shapes = (file: typeof before) => [...file.tensors].map(([name, { shape }]) => `${name} (${shape})`).sort();
-    expect(shapes(after)).toEqual(shapes(before));
-    const name = 'model.embed_tokens.weight';
-    const [old, now] = [await before.readFloat32(name), await after.readFloat32(name)];
-    expect(now.every(Number.isFinite)).toBe(true);
-    expect(now.some((x, i) => x !== old[i])).toBe(true);
+      const folder = unzipSync(await downloadBy(page, 'Download RA3'));
+      const before = await readSafetensors(fromBytes('before', readFileSync(modelFiles[1]!)));
+      const after = await readSafetensors(fromBytes('after', folder['model.safetensors']!));
+      const shapeOf = (json: string) => ({ ...parseConfig(json), raw: null });
+      expect(shapeOf(new TextDecoder().decode(folder['config.json']!))).toEqual(shapeOf(readFileSync(modelFiles[0]!, 'utf8')));
+      expect(Buffer.from(folder['tokenizer.json']!).equals(readFileSync(modelFiles[2]!))).toBe(true);
+      const shapes = (file: typeof before) => [...file.tensors].map(([name, { shape }]) => `${name} (${shape})`).sort();
+      expect(shapes(after)).toEqual(shapes(before));
+      const name = 'model.embed_tokens.weight';
+      const [old, now] = [await before.readFloat32(name), await after.readFloat32(name)];
+      expect(now.every(Number.isFinite)).toBe(true);
+      expect(now.some((x, i) => x !== old[i])).toBe(true);
 
-    // and the page writes with the weights that it has just trained
-    await page.getByRole('combobox', { name: 'Weights' }).selectOption('ra3');
-    expect((await write('def ', 8)).length).toBeGreaterThan(4);
-  });
+      // and the page writes with the weights that it has just trained
+      await page.getByRole('combobox', { name: 'Weights' }).selectOption('ra3');
+      expect((await write('def ', 8)).length).toBeGreaterThan(4);
+    },
+  );
 });
