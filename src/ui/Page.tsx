@@ -131,7 +131,7 @@ function Place({ name, children }: { name: PanelName; children: ReactNode }) {
   }, [hidden, pace]);
   if (hidden) return null;
   return (
-    <div id={`panel-${name}`} className="panel-place" tabIndex={-1} ref={place}>
+    <div id={`panel-${name}`} className={isFilled ? 'panel-place' : 'panel-place panel-awaited'} tabIndex={-1} ref={place}>
       <Paced value={pace}>
         <Boundary>{isFilled ? children : null}</Boundary>
       </Paced>

@@ -55,7 +55,6 @@ describe('the shell', () => {
   });
 
   it('the command palette finds, goes there and comes back, by keyboard alone', async () => {
-    await page.locator('#panel-ran .panel').waitFor();
     await page.keyboard.press('Control+k');
     const field = page.getByRole('combobox', { name: 'Find a command' });
     await field.pressSequentially('why');
