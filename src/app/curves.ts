@@ -60,9 +60,12 @@ export function sameChart(a: DrawnChart, b: DrawnChart): boolean {
     a.end === b.end &&
     a.lines.length === b.lines.length &&
     a.lines.every((line, i) => sameLine(line, b.lines[i]!)) &&
-    a.dividers.length === b.dividers.length &&
-    a.dividers.every(({ x, label }, i) => x === b.dividers[i]!.x && label === b.dividers[i]!.label)
+    sameDividers(a.dividers, b.dividers)
   );
+}
+
+export function sameDividers(a: readonly Divider[], b: readonly Divider[]): boolean {
+  return a.length === b.length && a.every(({ x, label }, i) => x === b[i]!.x && label === b[i]!.label);
 }
 
 export function sameLine(a: DrawnLine, b: DrawnLine): boolean {

@@ -1,7 +1,7 @@
 // What of a chart is on a picture of a given width: ranges, ticks, and every line thinned to its columns. Screen, SVG and tests read the same picture.
 // Pure. Promises that a value which is not finite is a gap with a mark; what a logarithm cannot show is left out, and hasNoLogarithm says that there is such.
 // Refuses nothing: a chart without points has no picture (null).
-import { type DrawnChart, type DrawnLine, type Divider, sameLine } from './curves.ts';
+import { type DrawnChart, type DrawnLine, type Divider, sameDividers, sameLine } from './curves.ts';
 import { thin, type Thinned, type Track } from './track.ts';
 import type { XKind } from './viewState.ts';
 
@@ -97,8 +97,7 @@ export function samePicture(a: Picture, b: Picture): boolean {
     a.y[1] === b.y[1] &&
     a.strokes.length === b.strokes.length &&
     a.strokes.every((stroke, i) => stroke === b.strokes[i]) &&
-    a.dividers.length === b.dividers.length &&
-    a.dividers.every(({ x, label }, i) => x === b.dividers[i]!.x && label === b.dividers[i]!.label)
+    sameDividers(a.dividers, b.dividers)
   );
 }
 

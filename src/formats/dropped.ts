@@ -8,7 +8,7 @@ import { blocksOf, ignoredTensor } from './families.ts';
 import { FormatError, quote } from './formatError.ts';
 import { type GgufModel, readGgufModel } from './ggufModel.ts';
 import { readGgufTokenizer } from './ggufTokenizer.ts';
-import { decodeUtf8, isObject, parseJson } from './json.ts';
+import { decodeUtf8, isObject, parseJson, textOf } from './json.ts';
 import { BadRows, namesRows, readRows, type RowsFile } from './jsonl.ts';
 import { HEAD_BYTES, refuseMagic, sniff } from './magic.ts';
 import { recogniseProblems } from './problemShape.ts';
@@ -268,11 +268,10 @@ async function assembleGguf(parts: Parts, { path, model }: NonNullable<Parts['gg
 
 async function assembleTokenizer(parts: Parts, { architecture }: ModelConfig, file: string): Promise<Tokenizer | null> {
   let tokenizer: Tokenizer | null = null;
-  const definition = parts.tokenizerFiles.get('tokenizer.json');
   await attempt(parts, file, async () => {
-    if (!definition) return;
-    const settings = parts.tokenizerFiles.get('tokenizer_config.json');
-    const loaded = loadTokenizer(decodeUtf8(definition, 'tokenizer.json'), settings ? decodeUtf8(settings, 'tokenizer_config.json') : null);
+    const definition = textOf(parts.tokenizerFiles, 'tokenizer.json');
+    if (definition === null) return;
+    const loaded = loadTokenizer(definition, textOf(parts.tokenizerFiles, 'tokenizer_config.json'));
     checkTokenizerFits(loaded, architecture.vocabulary);
     tokenizer = loaded;
   });

@@ -13,6 +13,12 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
   }
 }
 
+/** Text of one of a folder's files; null where there is none of that name. */
+export function textOf(files: ReadonlyMap<string, Uint8Array>, name: string): string | null {
+  const bytes = files.get(name);
+  return bytes ? decodeUtf8(bytes, name) : null;
+}
+
 /** Parses JSON of at most `maxDepth` levels. Own keys named `__proto__` stay ordinary keys; no prototype is touched. */
 export function parseJson(text: string, what: string, maxDepth = DEFAULT_DEPTH): unknown {
   if (deeperThan(text, maxDepth)) throw new FormatError(`${what} is nested more than ${maxDepth} levels deep; it is not read.`);

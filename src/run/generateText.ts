@@ -2,7 +2,7 @@
 // Refuses: prompts as text without a tokenizer, conversations without a chat template, prompts that do not fit the context.
 import { type ChatMessage, type ChatOptions, readChatTemplate, renderChat } from '../formats/chatTemplate.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
-import { decodeUtf8 } from '../formats/json.ts';
+import { textOf } from '../formats/json.ts';
 import type { PeftAdapter } from '../formats/peft.ts';
 import { TextStream } from '../formats/textStream.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -50,11 +50,10 @@ export async function promptIds(
   const { tokenizer, tokenizerFiles } = folder;
   if (!tokenizer) throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
   if ('text' in prompt) return tokenizer.encode(prompt.text, { addBos: true });
-  const text = (name: string): string | null => {
-    const bytes = tokenizerFiles.get(name);
-    return bytes ? decodeUtf8(bytes, name) : null;
-  };
-  const chat = readChatTemplate({ tokenizerConfigJson: text('tokenizer_config.json'), chatTemplateJinja: text('chat_template.jinja') });
+  const chat = readChatTemplate({
+    tokenizerConfigJson: textOf(tokenizerFiles, 'tokenizer_config.json'),
+    chatTemplateJinja: textOf(tokenizerFiles, 'chat_template.jinja'),
+  });
   if (!chat)
     throw new ModelError('This model folder has no chat template, so it was not made for conversations. Give the prompt as plain text.');
   const { template, bos, eos } = chat;

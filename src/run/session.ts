@@ -4,7 +4,7 @@
 import type { WeightSource } from '../formats/architecture.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
 import { EncodedTexts, type EncodesApart } from '../formats/encodedApart.ts';
-import { decodeUtf8 } from '../formats/json.ts';
+import { textOf } from '../formats/json.ts';
 import type { TokenizerFiles } from '../formats/textWork.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { parseConfig } from '../formats/config.ts';
@@ -239,13 +239,9 @@ export class Session {
     if (!tokenizer || !this.textsApart) return work(tokenizer);
     if (this.texts?.folder !== folder) {
       this.texts?.close();
-      const text = (name: string): string | null => {
-        const bytes = tokenizerFiles.get(name);
-        return bytes ? decodeUtf8(bytes, name) : null;
-      };
-      const tokenizerJson = text('tokenizer.json');
+      const tokenizerJson = textOf(tokenizerFiles, 'tokenizer.json');
       if (tokenizerJson === null) return work(tokenizer);
-      const apart = this.textsApart({ tokenizerJson, tokenizerConfigJson: text('tokenizer_config.json') });
+      const apart = this.textsApart({ tokenizerJson, tokenizerConfigJson: textOf(tokenizerFiles, 'tokenizer_config.json') });
       this.texts = { folder, encoded: new EncodedTexts(apart), close: () => apart.close() };
     }
     return this.texts.encoded.during(tokenizer, work);

@@ -24,8 +24,10 @@ export class Pace {
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
-    this.stop ??= lab.store.subscribe(() => this.hear());
-    this.hear();
+    if (!this.stop) {
+      this.stop = lab.store.subscribe(() => this.hear());
+      this.moment = now();
+    }
     return () => {
       this.listeners.delete(listener);
       if (this.listeners.size > 0) return;

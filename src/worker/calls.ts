@@ -1,6 +1,7 @@
 // What a worker takes from its page: calls of the functions that it offers, as comlink writes them. Promises that any other message is passed over
 // without a trace: it calls nothing, sets nothing, reaches no prototype, and throws nothing that would end the worker.
 import type { Endpoint } from 'comlink';
+import { isObject } from '../formats/json.ts';
 
 /** The worker's end of the wire, hearing calls of `offered` alone. */
 export function callsOnly(endpoint: Endpoint, offered: object): Endpoint {
@@ -24,7 +25,7 @@ export function callsOnly(endpoint: Endpoint, offered: object): Endpoint {
 
 /** A call of an offered function, or the question for a property that nothing offers: the heartbeat. */
 function isCall(data: unknown, offered: object): boolean {
-  if (!isRecord(data) || typeof data.id !== 'string' || !Array.isArray(data.path) || data.path.length !== 1) return false;
+  if (!isObject(data) || typeof data.id !== 'string' || !Array.isArray(data.path) || data.path.length !== 1) return false;
   const [name] = data.path as unknown[];
   if (typeof name !== 'string') return false;
   if (data.type === 'GET') return data.argumentList === undefined && !(name in offered);
@@ -33,10 +34,6 @@ function isCall(data: unknown, offered: object): boolean {
 }
 
 function isArgument(argument: unknown): boolean {
-  if (!isRecord(argument)) return false;
+  if (!isObject(argument)) return false;
   return argument.type === 'RAW' || (argument.type === 'HANDLER' && argument.name === 'proxy' && argument.value instanceof MessagePort);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
