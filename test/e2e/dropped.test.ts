@@ -99,7 +99,10 @@ describe.runIf(model)('a dropped model', () => {
     await page.getByLabel('Max tokens').fill(String(maxTokens));
     await page.getByLabel('Temperature').fill('0');
     await button(page, 'Write').click();
-    await page.getByText(`${maxTokens} tokens,`).waitFor({ timeout: RUN_LIMIT_MS });
+    const rate = page.getByText(/^\d+ tokens, [\d.]+ per second$/);
+    const refused = page.locator('form.trial').getByRole('alert');
+    await rate.or(refused).waitFor({ timeout: RUN_LIMIT_MS });
+    expect(await refused.allTextContents()).toEqual([]);
     return (await page.getByLabel('Written by the model').textContent()) ?? '';
   }
 
