@@ -180,8 +180,10 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
   const { getState: get, setState: set } = store;
 
   const logs = new Map<string, RunLog>();
-  /** Dropped bundles that hold models, by the run that they opened as. */
+  /** Dropped bundles that hold models and are not kept, by the run that they opened as. */
   const bundles = new Map<string, File>();
+  /** Runs that went on in memory alone: what is on disk of them is older. */
+  const unkept = new Set<string>();
   /** The run that the worker itself took to where it stands; null once another's models took its place. */
   let ranId: string | null = null;
   let log = new RunLog();
@@ -219,7 +221,10 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
   /** The worker's API; starts a worker where there is none, and gives it again what was dropped before. */
   function api(): LabApi {
     if (connection) return connection.api;
-    const opened = connect(() => patience.hungAfterS(get().activity !== 'idle' && !entryOf(get().workerRunId)?.stored));
+    const opened = connect(() => {
+      const run = entryOf(get().workerRunId);
+      return patience.hungAfterS(get().activity !== 'idle' && (!run?.stored || unkept.has(run.id)));
+    });
     connection = opened;
     let silence: string | null = null;
     opened.onSilence((silentS) => {
@@ -237,20 +242,21 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     return opened.api;
   }
 
-  function add(origin: RunOrigin, recipe: Recipe, events: readonly RunEvent[]): string {
+  function add(origin: RunOrigin, recipe: Recipe, events: readonly RunEvent[], bundle?: File): string {
     const made = new RunLog();
     made.append(events);
     const now = new Date();
     const id = origin === 'demo' ? 'demo' : newRunId(now);
     logs.set(id, made);
+    if (bundle) bundles.set(id, bundle);
     const startedAt = made.start?.startedAt ?? startTime(get().runs, now);
     const status: RunStatus = origin === 'run' ? 'running' : statusOf(made, origin);
     const scores = scoresOf(made.resultsBefore(WHOLE));
-    const where = { stored: false, elsewhere: false, resumable: false, bundled: false };
+    const where = { stored: false, elsewhere: false, resumable: false, bundled: bundle !== undefined };
     const entry = { id, name: recipe.name, origin, status, startedAt, recipe, scores, ...where };
     set((s) => ({ runs: withRun(s.runs, entry) }));
     show(entry, made);
-    if (origin === 'bundle') void keep(id, events);
+    if (origin === 'bundle') void keep(id, events).then(() => keepBundle(id));
     return id;
   }
 
@@ -270,6 +276,19 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     }
   }
 
+  /** Keeps the dropped bundle of a kept run, where there is one and there is room. */
+  async function keepBundle(id: string): Promise<void> {
+    const bundle = bundles.get(id);
+    if (!bundle || !entryOf(id)?.stored) return;
+    try {
+      const refused = await api().keepBundle(id, bundle);
+      if (refused === null) bundles.delete(id);
+      else tell('warning', refused);
+    } catch (error) {
+      tell('warning', said(error));
+    }
+  }
+
   /** Lists what is kept, and looks again who has it. */
   async function listKept(): Promise<void> {
     try {
@@ -282,7 +301,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       });
       const { activity, workerRunId } = get();
       for (const run of runs.map(listed)) {
-        if (activity !== 'idle' && run.id === workerRunId) continue;
+        if ((activity !== 'idle' && run.id === workerRunId) || unkept.has(run.id)) continue;
         const known = entryOf(run.id);
         const bundled = run.bundled || bundles.has(run.id);
         set((s) => ({ runs: withRun(s.runs, known ? { ...known, ...run, name: known.name, bundled } : run) }));
@@ -416,8 +435,10 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
         return;
       }
       tell('error', kept.message);
-      if (kept.kind === 'memory') set({ kept });
-      else if (get().activity === 'running') void control('pausing', (a) => a.pause(), 'paused');
+      if (kept.kind === 'memory') {
+        unkept.add(id);
+        set({ kept });
+      } else if (get().activity === 'running') void control('pausing', (a) => a.pause(), 'paused');
     };
     try {
       await start(api(), onEvent, onKept);
@@ -432,7 +453,8 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       change(id, { status: failed && status === 'interrupted' && !entryOf(id)?.resumable ? 'failed' : status, resumable: false });
       set((s) => ({ activity: 'idle', logVersion: s.logVersion + 1 }));
       if (entryOf(id)?.stored) await keep(id);
-      if (entryOf(id)?.stored && status !== 'interrupted') change(id, { bundled: true });
+      if (status === 'interrupted') unkept.delete(id);
+      else if (entryOf(id)?.stored && !unkept.has(id)) change(id, { bundled: true });
       if (!began) {
         ranId = before.ranId;
         set({ workerRunId: before.workerRunId });
@@ -486,11 +508,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       if (found.run && !goodRowsAlone) {
         const { recipe, events, bundle } = found.run;
         const file = files.find(({ path }) => path === bundle)?.file;
-        const id = add('bundle', recipe, events);
-        if (file) {
-          bundles.set(id, file);
-          change(id, { bundled: true });
-        }
+        add('bundle', recipe, events, file);
       }
       const recognised = joined(get().recognised, { ...found, run: null });
       given.push((a) => a.drop(files, goodRowsAlone));

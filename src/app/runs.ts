@@ -78,9 +78,12 @@ export function storedOf({ id, name, origin, status, startedAt, recipe, tone, sc
   return { id, name, origin, status, startedAt, recipe, tone, scores };
 }
 
-/** A kept run as it is listed after a reload: one that was going on, and that no other tab has, was broken off. */
+/**
+ * A kept run as it is listed after a reload: one that was going on, and that no other tab has, was broken off; so was one that ended in memory and left
+ * on disk a checkpoint and no bundle.
+ */
 export function listed({ run, elsewhere, resumable, bundled }: KeptRuns['runs'][number]): Omit<RunEntry, 'tone'> & { tone: number } {
   const goesOn = run.status === 'running' || run.status === 'paused';
-  const status = goesOn && !elsewhere ? 'interrupted' : run.status;
+  const status = (goesOn || (resumable && !bundled)) && !elsewhere ? 'interrupted' : run.status;
   return { ...run, status, stored: true, elsewhere, resumable: resumable && !elsewhere, bundled };
 }

@@ -14,6 +14,8 @@ export class StorageGone extends Error {
 export interface Files {
   /** Null where there is no such file. */
   read(path: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** The same without reading it yet. */
+  open(path: string): Promise<Blob | null>;
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Writes at `at` (the end of what is to stay), cuts what was behind it, and makes sure that it is on disk. */
   writeAt(path: string, at: number, bytes: Uint8Array): Promise<void>;

@@ -1,6 +1,7 @@
 // A value that is replaced again and again, and never lost: two generations, each with its number, length and SHA-256. A new one is written beside
 // them, closed, read again and hashed, and only then moved over the older of the two.
-// Promises: what was acknowledged is read back, or a newer one; after a crash at any moment and any flipped bit the newest whole generation is given.
+// Promises: what was acknowledged is read back, or a newer one; after a crash at any moment and any flipped bit the newest whole generation is given, and it
+// is said when another was left out.
 import type { Files } from './files.ts';
 import { StorageFull } from './files.ts';
 
@@ -13,6 +14,8 @@ const SLOTS = ['even', 'odd'] as const;
 export interface Generation {
   number: number;
   bytes: Uint8Array<ArrayBuffer>;
+  /** The other one is damaged: no crash leaves it so. */
+  otherDamaged: boolean;
 }
 
 /** Writes `bytes` as the next generation. Throws StorageFull or StorageGone; then the earlier ones stay. */
@@ -39,12 +42,15 @@ export async function writeGeneration(files: Files, path: string, number: number
 
 /** The newest whole generation; null where there is none. */
 export async function readGeneration(files: Files, path: string): Promise<Generation | null> {
-  let newest: Generation | null = null;
+  let newest: Opened | null = null;
+  let otherDamaged = false;
   for (const number of [0, 1]) {
-    const found = await open(await files.read(slotOf(path, number)));
+    const whole = await files.read(slotOf(path, number));
+    const found = await open(whole);
+    if (whole && !found) otherDamaged = true;
     if (found && (!newest || found.number > newest.number)) newest = found;
   }
-  return newest;
+  return newest && { ...newest, otherDamaged };
 }
 
 export async function removeGenerations(files: Files, path: string): Promise<void> {
@@ -53,7 +59,9 @@ export async function removeGenerations(files: Files, path: string): Promise<voi
 
 const slotOf = (path: string, number: number): string => `${path}.${SLOTS[number % 2]}`;
 
-async function open(whole: Uint8Array<ArrayBuffer> | null): Promise<Generation | null> {
+type Opened = Omit<Generation, 'otherDamaged'>;
+
+async function open(whole: Uint8Array<ArrayBuffer> | null): Promise<Opened | null> {
   if (!whole || whole.length < HEAD_BYTES) return null;
   const view = new DataView(whole.buffer, whole.byteOffset, whole.length);
   if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== VERSION) return null;

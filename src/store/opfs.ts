@@ -18,9 +18,13 @@ class Opfs implements Files {
 
   read(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
     return guarded(async () => {
-      const handle = await this.find(path);
-      return handle && new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      const file = await this.open(path);
+      return file && new Uint8Array(await file.arrayBuffer());
     });
+  }
+
+  open(path: string): Promise<Blob | null> {
+    return guarded(async () => (await this.find(path))?.getFile() ?? null);
   }
 
   write(path: string, bytes: Uint8Array): Promise<void> {

@@ -1,9 +1,10 @@
 // A run's files: its log, its checkpoints in two generations, what was dropped for it, its bundle. One writer at a time (runLocks.ts sees to it).
-// Promises: a checkpoint is acknowledged only when it and the log before it are on disk; what was acknowledged is given back whole, or a newer one; a copy of
-// a dropped file is given back only with the bytes that it had.
+// Promises: a checkpoint is acknowledged only when it and the log before it are on disk; what was acknowledged is given back whole, or a newer one, or the
+// bundle of the run's end; a copy of a dropped file is given back only with the bytes that it had; a bundle is there whole or not at all.
 import * as v from 'valibot';
+import { type ByteSource, fromBytes } from '../formats/byteSource.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { Files } from './files.ts';
+import { type Files, StorageFull } from './files.ts';
 import { readGeneration, removeGenerations, writeGeneration } from './generations.ts';
 import { logRecord, readLogRecords } from './logRecords.ts';
 import type { RunSizes } from './storedRun.ts';
@@ -14,6 +15,8 @@ const logOf = (id: string): string => `${folderOf(id)}/log`;
 const checkpointOf = (id: string): string => `${folderOf(id)}/checkpoint`;
 const inputsOf = (id: string): string => `${folderOf(id)}/inputs`;
 const bundleOf = (id: string): string => `${folderOf(id)}/bundle.zip`;
+/** Of a file that is copied, as much is in memory at once. */
+const PIECE_BYTES = 16 * 2 ** 20;
 
 export interface KeptRun {
   /** What the run was saved as. */
@@ -23,6 +26,8 @@ export interface KeptRun {
   /** Events that were said after it: they will be said again. */
   repeated: RunEvent[];
   lostRecords: number;
+  /** The other checkpoint is damaged; it may have been a newer one. */
+  otherDamaged: boolean;
   writer: RunWriter;
 }
 
@@ -68,14 +73,26 @@ export class RunWriter {
     });
   }
 
-  /** The run is over: the bundle, if there is one, takes the place of the checkpoints. */
+  /** The run is over: the bundle, if there is one, takes the place of the checkpoints, which stay until it is whole unless it fits in their place alone. */
   end(bundle: Uint8Array | null): Promise<void> {
     const upTo = this.taken;
-    return this.next(async () => {
-      await this.append(upTo);
+    const keep = async (): Promise<void> => {
+      if (bundle) await keepBundle(this.files, this.id, fromBytes('the bundle', bundle));
+    };
+    const clear = async (): Promise<void> => {
       await removeGenerations(this.files, checkpointOf(this.id));
       await this.files.remove(inputsOf(this.id));
-      if (bundle) await this.files.write(bundleOf(this.id), bundle);
+    };
+    return this.next(async () => {
+      await this.append(upTo);
+      try {
+        await keep();
+        await clear();
+      } catch (error) {
+        if (!(error instanceof StorageFull)) throw error;
+        await clear();
+        await keep();
+      }
     });
   }
 
@@ -113,6 +130,7 @@ export async function openCheckpoint(files: Files, id: string): Promise<KeptRun 
     events: before.events,
     repeated: after.events,
     lostRecords: before.lost,
+    otherDamaged: found.otherDamaged,
     writer: new RunWriter(files, id, Math.min(logBytes, log.length), found.number),
   };
 }
@@ -200,8 +218,24 @@ function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-export function readBundle(files: Files, id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-  return files.read(bundleOf(id));
+export function openBundle(files: Files, id: string): Promise<Blob | null> {
+  return files.open(bundleOf(id));
+}
+
+/** Copies a bundle in pieces beside its place, and puts it there once it is whole. Throws what the source or the storage throws, and leaves nothing then. */
+export async function keepBundle(files: Files, id: string, bundle: ByteSource, signal?: AbortSignal): Promise<void> {
+  const beside = `${bundleOf(id)}.new`;
+  try {
+    for (let at = 0; at < bundle.size; at += PIECE_BYTES) {
+      const piece = await bundle.read(at, Math.min(PIECE_BYTES, bundle.size - at));
+      signal?.throwIfAborted();
+      await files.writeAt(beside, at, piece);
+    }
+    await files.move(beside, bundleOf(id));
+  } catch (error) {
+    await files.remove(beside).catch(() => undefined);
+    throw error;
+  }
 }
 
 export function removeRun(files: Files, id: string): Promise<void> {
@@ -217,7 +251,7 @@ export async function storedSizes(files: Files): Promise<RunSizes[]> {
     sizes.set(id, run);
     if (name === 'log') run.logBytes += sizeBytes;
     else if (name === 'inputs') run.inputBytes += sizeBytes;
-    else if (name === 'bundle.zip') run.bundleBytes += sizeBytes;
+    else if (name.startsWith('bundle.zip')) run.bundleBytes += sizeBytes;
     else run.checkpointBytes += sizeBytes;
   }
   return [...sizes.values()];

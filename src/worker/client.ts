@@ -114,6 +114,7 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     keptRuns: () => guard(remote.keptRuns()),
     readRun: (id) => guard(remote.readRun(id)),
     keepRun: (run, events) => guard(remote.keepRun(run, events)),
+    keepBundle: (id, bundle) => guard(remote.keepBundle(id, bundle)),
     deleteRun: (id) => guard(remote.deleteRun(id)),
     storage: () => guard(remote.storage()),
     pause: () => guard(remote.pause()),

@@ -1,6 +1,7 @@
 // The kept runs, as the worker serves them: files, index and locks together. Promises that a run has one writer over all tabs, and that where nothing
 // can be stored everything still works in memory, said once. Refuses to touch a run that another tab has.
 import { type ByteSource, fromBlob, fromBytes } from '../formats/byteSource.ts';
+import { showBytes } from '../formats/formatError.ts';
 import { lockRun, lockedRuns } from '../store/runLocks.ts';
 import { type Files, StorageGone } from '../store/files.ts';
 import { openOpfs } from '../store/opfs.ts';
@@ -10,9 +11,10 @@ import {
   type KeptInput,
   keepInputs,
   keptInputs,
+  keepBundle,
   leftByRuns,
+  openBundle,
   openCheckpoint,
-  readBundle,
   readLog,
   removeRun,
   RunWriter,
@@ -29,6 +31,9 @@ import type { KeptState, StorageUse } from './protocol.ts';
 
 /** Copies of dropped files take at most this: a run is resumed with the same files dropped again where they are larger. */
 const MOST_INPUT_BYTES = 512 * 2 ** 20;
+
+/** Of what the browser has free for this page, a copy of a dropped bundle takes at most this share. */
+const MOST_OF_FREE = 0.5;
 
 type Dropped = readonly { path: string; file: File }[];
 /** The drops that the model and the dataset came with; one and the same where they came together. */
@@ -77,6 +82,7 @@ export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: 
     onKept({ kind: 'disk' });
     return new LockedKeeper(new RunWriter(store, run.id), free, onKept);
   } catch (error) {
+    if (free) await forgetKept(run.id).catch(() => undefined);
     free?.();
     onKept({
       kind: 'memory',
@@ -157,9 +163,11 @@ export async function resumeKept(id: string, dropped: Dropped, onKept: (state: K
     const steps = kept.repeated.filter((event) => event.type === 'metrics').length;
     const parts = [
       `The run was interrupted. ${steps === 0 ? 'Nothing that its log had is lost' : `${steps} steps after its last checkpoint are done again`}.`,
+      ...(kept.otherDamaged ? ['One of its two checkpoints is damaged and was left out.'] : []),
       ...(kept.lostRecords > 0 ? [`${kept.lostRecords} damaged parts of its log were left out.`] : []),
     ];
-    const notice: RunEvent = { type: 'notice', level: kept.lostRecords > 0 ? 'warning' : 'info', message: parts.join(' ') };
+    const damaged = kept.otherDamaged || kept.lostRecords > 0;
+    const notice: RunEvent = { type: 'notice', level: damaged ? 'warning' : 'info', message: parts.join(' ') };
     kept.writer.take(notice);
     onKept({ kind: 'disk' });
     return {
@@ -182,7 +190,7 @@ export async function keptRuns(): Promise<KeptRuns> {
       storage: { kind: 'disk' },
       runs: rows.map((run) => ({
         run,
-        elsewhere: locked.has(run.id),
+        elsewhere: locked.has(run.id) && !copies.has(run.id),
         resumable: left.resumable.has(run.id),
         bundled: left.bundled.has(run.id),
       })),
@@ -199,27 +207,64 @@ export async function readKept(id: string): Promise<RunEvent[]> {
   return events;
 }
 
-export async function readKeptBundle(id: string): Promise<Uint8Array> {
-  const bytes = await readBundle(await files(), id);
-  if (!bytes) throw new Error('This run has no stored bundle: it did not end here. Its log can be saved under “What ran?”.');
-  return bytes;
+export async function openKeptBundle(id: string): Promise<Blob> {
+  const bundle = await openBundle(await files(), id);
+  if (!bundle) throw new Error('This run has no stored bundle: it did not end here. Its log can be saved under “What ran?”.');
+  return bundle;
+}
+
+/** Bundles that are being copied here, by run, each with what ends that. */
+const copies = new Map<string, () => Promise<void>>();
+
+/** Keeps a dropped bundle with its run. Gives the reason why it is not kept, and null when it is. */
+export async function keepDroppedBundle(id: string, bundle: File): Promise<string | null> {
+  const named = `The models of ${bundle.name} (${showBytes(bundle.size)}) are not kept with the run`;
+  const then = 'Its log is; drop the bundle again to load its models after a reload.';
+  const { usageBytes, quotaBytes } = await storageEstimate();
+  const freeBytes = usageBytes === null || quotaBytes === null ? 0 : Math.max(0, quotaBytes - usageBytes);
+  if (bundle.size > MOST_OF_FREE * freeBytes)
+    return `${named}: the browser has ${showBytes(freeBytes)} left for this page, and a copy may take half of that. ${then}`;
+  const free = await lockRun(id);
+  if (!free) return `${named}: another tab has it. ${then}`;
+  const stopping = new AbortController();
+  const done = files().then((store) => keepBundle(store, id, fromBlob(bundle.name, bundle), stopping.signal));
+  copies.set(id, () => {
+    stopping.abort();
+    return done.catch(() => undefined);
+  });
+  try {
+    await done;
+    return null;
+  } catch (error) {
+    return stopping.signal.aborted ? null : `${named}. ${(error as Error).message} ${then}`;
+  } finally {
+    copies.delete(id);
+    free();
+  }
 }
 
 export async function keepRow(run: StoredRun, events?: RunEvent[]): Promise<void> {
   const store = await files();
+  if (events) {
+    const writer = new RunWriter(store, run.id);
+    for (const event of events) if (event.type !== 'progress') writer.take(event);
+    await writer.flush();
+  }
+  // last, so that no run is listed without its log
   await runIndex.put(run);
-  if (!events) return;
-  const writer = new RunWriter(store, run.id);
-  for (const event of events) if (event.type !== 'progress') writer.take(event);
-  await writer.flush();
+}
+
+async function forgetKept(id: string): Promise<void> {
+  await removeRun(await files(), id);
+  await runIndex.remove(id);
 }
 
 export async function deleteKept(id: string): Promise<void> {
+  await copies.get(id)?.();
   const free = await lockRun(id);
   if (!free) throw new Error('Another tab has this run, so it was not deleted. Close that tab first.');
   try {
-    await removeRun(await files(), id);
-    await runIndex.remove(id);
+    await forgetKept(id);
   } finally {
     free();
   }

@@ -7,7 +7,7 @@ import { readBundleModels } from '../formats/bundleModels.ts';
 import { type DroppedModel, type Recognition, recognise } from '../formats/dropped.ts';
 import type { InspectedTensor } from '../formats/inspected.ts';
 import { inspectWeights } from '../formats/inspectWeights.ts';
-import { fromBlob, fromBytes } from '../formats/byteSource.ts';
+import { fromBlob } from '../formats/byteSource.ts';
 import { readZipRun } from '../formats/zipRecipe.ts';
 import { type GpuContext, GpuError, openGpu } from '../gpu/context.ts';
 import { kernelNames, kernelSource } from '../gpu/shaders.ts';
@@ -26,11 +26,12 @@ import {
   deleteKept,
   type DroppedInputs,
   type GivenSources,
+  keepDroppedBundle,
   keepRow,
   keptRuns,
   type LockedKeeper,
+  openKeptBundle,
   readKept,
-  readKeptBundle,
   resumeKept,
   storageUse,
 } from './keptRuns.ts';
@@ -266,6 +267,7 @@ const api: LabWorkerApi = {
   keptRuns,
   readRun: plain(readKept),
   keepRun: plain(keepRow),
+  keepBundle: plain(keepDroppedBundle),
   deleteRun: plain(deleteKept),
   storage: plain(storageUse),
 
@@ -291,7 +293,7 @@ const api: LabWorkerApi = {
 
   openModels: plain(async (from) => {
     const source =
-      'bundle' in from ? fromBlob(from.bundle.name, from.bundle) : fromBytes('the stored bundle', await readKeptBundle(from.kept));
+      'bundle' in from ? fromBlob(from.bundle.name, from.bundle) : fromBlob('the stored bundle', await openKeptBundle(from.kept));
     const { logText } = await readZipRun(source);
     if (logText === null) throw new LogError('The bundle has no log.jsonl, so it is not known what its models are. Export it again.');
     const { recipe, events } = readLog(logText);
@@ -308,7 +310,11 @@ const api: LabWorkerApi = {
 
   exportCluster: plain(async (arms) => writeBundle(await (await sessionOf()).clusterFiles(arms))),
 
-  exportBundle: plain(async (id) => (id === undefined ? writeBundle(await (await sessionOf()).bundleFiles()) : readKeptBundle(id))),
+  exportBundle: plain(async (id) =>
+    id === undefined
+      ? writeBundle(await (await sessionOf()).bundleFiles())
+      : new Uint8Array(await (await openKeptBundle(id)).arrayBuffer()),
+  ),
 };
 
 Comlink.expose(api, callsOnly(self as unknown as Comlink.Endpoint, api));

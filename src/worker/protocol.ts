@@ -65,6 +65,8 @@ export interface LabApi {
   readRun(id: string): Promise<RunEvent[]>;
   /** Keeps what the list says of a run; of one that did not run here its log too. */
   keepRun(run: StoredRun, events?: RunEvent[]): Promise<void>;
+  /** Keeps a copy of the bundle that a kept run was opened from. Gives the reason why it is not kept, and null when it is. */
+  keepBundle(id: string, bundle: File): Promise<string | null>;
   deleteRun(id: string): Promise<void>;
   storage(): Promise<StorageUse>;
   /** Resolves when the run holds at a step boundary, or when it ends first. */

@@ -1,9 +1,10 @@
 // A bundle opened in a fresh profile: nothing starts; its models are loaded when asked for, compared with the base that they came from, measured with thoughts
-// off, and exported for a cluster.
+// off, and exported for a cluster. The bundle is kept with the run: all of it is there again after a reload.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { bytesText } from '../../src/app/storage.ts';
 import { writeBundle } from '../../src/share/bundle.ts';
 import { button, downloadBy, dropFiles, LabBrowser, RUN_LIMIT_MS } from './support/labBrowser.ts';
 
@@ -19,6 +20,7 @@ it('R24 a bundle opens as its log alone, and its models serve every panel once t
   const [first, ...rest] = gunzipSync(readFileSync('public/demo/log.jsonl.gz')).toString().split('\n');
   const start = JSON.parse(first!) as { recipe: Record<string, unknown> };
   start.recipe.evaluate = { prompts: 8, samples: 2 };
+  start.recipe.name = 'opened';
   const log = [JSON.stringify(start), ...rest].join('\n');
   // the base stands for the trained arm: nothing moved, and thoughts are what the base thinks
   const model = (arm: string) =>
@@ -51,6 +53,17 @@ it('R24 a bundle opens as its log alone, and its models serve every panel once t
     'model/ra3/model.safetensors',
   ]);
   expect(files).toContain('verify.py');
+
+  await page.keyboard.press('Escape');
+  await page.getByText('Every byte, by run').click();
+  await page.getByText(`bundle ${bytesText(buffer.length)}`).waitFor();
+  await page.reload();
+  const runs = page.getByRole('list', { name: 'Runs' });
+  await runs.getByRole('button', { name: 'opened', exact: true }).click();
+  await latents.getByRole('button', { name: 'Load its models' }).click();
+  await weights.getByLabel('Tensors of').selectOption({ label: 'RA3, trained here, against its base' });
+  await weights.getByText(/^20 tensors.*moved by 0/).waitFor();
+  expect(await downloadBy(page, 'Download bundle')).toEqual(buffer);
   expect(faults).toEqual([]);
   await page.close();
 }, 240_000);

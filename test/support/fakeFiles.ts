@@ -26,6 +26,10 @@ export class FakeFiles implements Files {
     this.call();
     return this.held.get(path)?.slice() ?? null;
   }
+  async open(path: string): Promise<Blob | null> {
+    const bytes = await this.read(path);
+    return bytes && new Blob([bytes]);
+  }
   async write(path: string, bytes: Uint8Array): Promise<void> {
     await this.writeAt(path, 0, bytes);
   }

@@ -24,6 +24,8 @@ function scriptedWorker() {
   /** What is on disk, and what was written to the list. */
   const kept: KeptRuns = { storage: { kind: 'disk' }, runs: [] };
   const rows: string[] = [];
+  /** Why dropped bundles are not kept. */
+  const noRoom: { reason: string | null } = { reason: null };
   let tellKept: (state: KeptState) => void = () => undefined;
   let emit: (events: RunEvent[]) => void = () => undefined;
   let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -70,6 +72,11 @@ function scriptedWorker() {
     keptRuns: async () => kept,
     readRun: async () => [notice],
     keepRun: async (run) => void rows.push(`${run.name} ${run.status}`),
+    keepBundle: async (id, bundle) => {
+      calls.push(`keep ${bundle.name}`);
+      for (const row of kept.runs) if (row.run.id === id) row.bundled = noRoom.reason === null;
+      return noRoom.reason;
+    },
     deleteRun: (id) => called(`delete ${id}`),
     storage: async () => ({ runs: [], usageBytes: null, quotaBytes: null, persisted: false }),
   };
@@ -92,6 +99,7 @@ function scriptedWorker() {
     },
     kept,
     rows,
+    noRoom,
     tellKept: (state: KeptState) => tellKept(state),
     emit: (...events: RunEvent[]) => emit(events),
     finish: () => settle?.resolve(),
@@ -299,10 +307,35 @@ describe('the lab', () => {
     expect(worker.calls).toContain('delete ccc');
   });
 
+  it('keeps a dropped bundle with its run, so that its models are there after a reload; without room says why and keeps its log alone', async () => {
+    const worker = scriptedWorker();
+    const { lab, state } = await openedLab('', worker);
+    const drop = async (name: string, holdsModels: boolean) => {
+      const path = `x/${name}`;
+      worker.answers.push({ ...nothing, run: { recipe: LINK_BASE_V1, events: [notice], bundle: holdsModels ? path : null } });
+      await lab.drop([{ path, file: new File(['zip'], name) }]);
+      await ticks();
+    };
+    await drop('kept.zip', true);
+    expect(worker.calls).toContain('keep kept.zip');
+    expect(state()).toMatchObject({ shown: 'bundle', alerts: [] });
+    await lab.loadModels();
+    expect(worker.calls.at(-1)).toBe(`open ${state().shownId}`);
+    worker.noRoom.reason = 'The models of large.zip are not kept.';
+    await drop('large.zip', true);
+    expect(state().alerts).toEqual(['The models of large.zip are not kept.']);
+    await lab.loadModels();
+    expect(worker.calls.at(-1)).toBe('open large.zip');
+    await drop('log.jsonl', false);
+    expect(worker.calls).not.toContain('keep log.jsonl');
+    expect(canLoadModels(state())).toBe(false);
+  });
+
   it('R24 a bundle opens without its models; they are loaded when asked for, from the dropped file or the kept bundle', async () => {
     const worker = scriptedWorker();
     worker.kept.runs.push({ run: storedRun('ccc', { status: 'finished' }), elsewhere: false, resumable: false, bundled: true });
     worker.kept.runs.push({ run: storedRun('a', { status: 'finished' }), elsewhere: false, resumable: false, bundled: false });
+    worker.noRoom.reason = 'no room';
     const { lab, state } = await openedLab('', worker);
     worker.answers.push({ ...nothing, run: { recipe: LINK_BASE_V1, events: [notice], bundle: 'x/run.zip' } });
     await lab.drop([{ path: 'x/run.zip', file: new File(['zip'], 'run.zip') }]);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmResult } from '../../../src/app/runLog.ts';
 import { RunLog } from '../../../src/app/runLog.ts';
-import { newRunId, type RunEntry, scoresOf, statusOf, withChange, withRun } from '../../../src/app/runs.ts';
+import { listed, newRunId, type RunEntry, scoresOf, statusOf, withChange, withRun } from '../../../src/app/runs.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 
 const entry = (id: string, startedAt: string): Omit<RunEntry, 'tone'> => ({
@@ -72,6 +72,19 @@ describe('the list of runs', () => {
     expect(statusOf(log, 'link')).toBe('finished');
     log.append([{ type: 'end', summary: { status: 'stopped', error: null, results: [], tokPerS: 0, timeMs: 0 } }]);
     expect(statusOf(log, 'run')).toBe('stopped');
+  });
+
+  it('can be resumed after a reload where a checkpoint and no bundle is left, whatever its row says, unless another tab has it', () => {
+    const { stored: _, resumable: __, bundled: ___, elsewhere: ____, ...row } = entry('a', 'a');
+    const on = (left: { resumable: boolean; bundled: boolean; elsewhere?: boolean }, status: RunEntry['status'] = 'finished') => {
+      const { status: shown, resumable } = listed({ run: { ...row, status, tone: 0 }, elsewhere: false, ...left });
+      return [shown, resumable];
+    };
+    expect(on({ resumable: true, bundled: false }, 'running')).toEqual(['interrupted', true]);
+    expect(on({ resumable: true, bundled: false })).toEqual(['interrupted', true]);
+    expect(on({ resumable: true, bundled: true })).toEqual(['finished', true]);
+    expect(on({ resumable: false, bundled: true })).toEqual(['finished', false]);
+    expect(on({ resumable: true, bundled: false, elsewhere: true })).toEqual(['finished', false]);
   });
 
   it('names runs by time, each differently', () => {

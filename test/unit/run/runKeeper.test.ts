@@ -4,7 +4,7 @@ import type { RunEvent } from '../../../src/run/events.ts';
 import type { Checkpoint } from '../../../src/run/runCore.ts';
 import { RunKeeper } from '../../../src/run/runKeeper.ts';
 import { decodeState } from '../../../src/run/stateBytes.ts';
-import { openCheckpoint, readBundle, readLog, RunWriter } from '../../../src/store/runFiles.ts';
+import { openBundle, openCheckpoint, readLog, RunWriter } from '../../../src/store/runFiles.ts';
 import { FakeFiles } from '../../support/fakeFiles.ts';
 
 const said: RunEvent = { type: 'metrics', stage: 'rlvr', arm: 'ra3', step: 1, values: {} };
@@ -70,6 +70,6 @@ describe('keeping a run', () => {
     keeper.take({ type: 'progress', stage: 'rlvr', arm: 'ra3', done: 1, total: 2, overall: 0.5, leftMs: null });
     await keeper.end(async () => Uint8Array.of(1));
     expect((await readLog(files, 'a')).events).toEqual([said]);
-    expect(await readBundle(files, 'a')).toEqual(Uint8Array.of(1));
+    expect(new Uint8Array(await (await openBundle(files, 'a'))!.arrayBuffer())).toEqual(Uint8Array.of(1));
   });
 });

@@ -4,16 +4,18 @@ import type { RunEvent } from '../../../src/run/events.ts';
 import { crc32 } from '../../../src/formats/crc32.ts';
 import { readLogRecords, logRecord } from '../../../src/store/logRecords.ts';
 import {
+  keepBundle,
   keepInputs,
   keptInputs,
   leftByRuns,
+  openBundle,
   openCheckpoint,
-  readBundle,
   readLog,
   removeRun,
   RunWriter,
   storedSizes,
 } from '../../../src/store/runFiles.ts';
+import { fromBytes } from '../../../src/formats/byteSource.ts';
 import { FakeFiles } from '../../support/fakeFiles.ts';
 
 const ID = 'a';
@@ -37,6 +39,11 @@ async function work(files: FakeFiles): Promise<number> {
     );
   }
   return acknowledged;
+}
+
+async function bundleIn(files: FakeFiles): Promise<number[] | null> {
+  const blob = await openBundle(files, ID);
+  return blob && [...new Uint8Array(await blob.arrayBuffer())];
 }
 
 async function found(files: FakeFiles): Promise<{ n: number; steps: number[] }> {
@@ -113,7 +120,51 @@ describe('a run on disk', () => {
       const flipped = files.reopened();
       flipped.flip(path, bit);
       expect(await found(flipped), `bit ${bit}`).toEqual({ n: 3, steps: [1, 2, 3] });
+      expect((await openCheckpoint(flipped, ID))!.otherDamaged).toBe(true);
     }
+    expect((await openCheckpoint(files, ID))!.otherDamaged).toBe(false);
+  });
+
+  it.each(['fails', 'is the last'])('the end of a run leaves its bundle whole or its checkpoint, whichever call %s', async (how) => {
+    const ended = async (files: FakeFiles): Promise<boolean> => {
+      const writer = new RunWriter(files, ID);
+      await writer.checkpoint(state(1)).catch(() => undefined);
+      const before = (await openCheckpoint(files.reopened(), ID)) !== null;
+      await writer.end(Uint8Array.of(7, 8)).catch(() => undefined);
+      return before;
+    };
+    const whole = new FakeFiles();
+    await ended(whole);
+    for (let n = 1; n <= whole.calls; n++) {
+      const files = new FakeFiles();
+      if (how === 'fails') files.failAt = n;
+      else files.crashAt = n;
+      const acknowledged = await ended(files);
+      const after = files.reopened();
+      const bundle = await bundleIn(after);
+      if (bundle) expect(bundle, `call ${n}`).toEqual([7, 8]);
+      else if (acknowledged) expect((await found(after)).n, `call ${n}`).toBe(1);
+    }
+    // without room for both, the bundle takes the checkpoints' place
+    const tight = new FakeFiles();
+    const writer = new RunWriter(tight, ID);
+    await writer.checkpoint(state(1));
+    tight.roomBytes = [...tight.held.values()].reduce((n, b) => n + b.length, 0) + 10;
+    await writer.end(new Uint8Array(60));
+    expect((await bundleIn(tight))!.length).toBe(60);
+  });
+
+  it('copies a bundle beside its place, and leaves nothing of one that does not fit, cannot be read or is stopped', async () => {
+    const files = new FakeFiles();
+    const source = fromBytes('b', Uint8Array.of(1, 2, 3));
+    files.roomBytes = 2;
+    await expect(keepBundle(files, ID, source)).rejects.toMatchObject({ name: 'StorageFull' });
+    files.roomBytes = 3;
+    await expect(keepBundle(files, ID, { ...source, read: () => Promise.reject(new Error('gone')) })).rejects.toThrow('gone');
+    await expect(keepBundle(files, ID, source, AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
+    expect([files.held.size, await bundleIn(files)]).toEqual([0, null]);
+    await keepBundle(files, ID, source);
+    expect([files.held.size, await bundleIn(files)]).toEqual([1, [1, 2, 3]]);
   });
 
   it('gives what was said after the checkpoint apart: it will be said again', async () => {
@@ -165,7 +216,7 @@ describe('a run on disk', () => {
     expect(held!.checkpointBytes).toBeGreaterThan(50);
     expect(held!.inputBytes).toBe(2 + listBytes);
     await writer.end(Uint8Array.of(9, 9, 9));
-    expect(await readBundle(files, ID)).toEqual(Uint8Array.of(9, 9, 9));
+    expect(await bundleIn(files)).toEqual([9, 9, 9]);
     expect(await leftByRuns(files)).toEqual({ resumable: new Set(), bundled: new Set([ID]) });
     const sizes = await storedSizes(files);
     expect(sizes).toEqual([{ id: ID, logBytes: files.held.get('runs/a/log')!.length, checkpointBytes: 0, inputBytes: 0, bundleBytes: 3 }]);
