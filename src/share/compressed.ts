@@ -1,30 +1,35 @@
-// Bytes for links: raw deflate (capped while inflating), base64url. Pure apart from the platform's compression streams.
+// Bytes for links: raw deflate (capped while inflating), base64url. Pure apart from the platform's compression stream.
 // Refuses, by its return value, data that does not inflate, inflates to more than asked, or is not canonical base64url.
+import { Inflate } from 'fflate';
 
 export async function deflateRaw(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate-raw'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Stops as soon as more than `limitBytes` have come out. */
-export async function inflateRaw(bytes: Uint8Array<ArrayBuffer>, limitBytes: number): Promise<Uint8Array | 'too long' | 'damaged'> {
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+/** What a piece unpacks to is at most a thousand times as long. */
+const PIECE_BYTES = 128;
+
+/**
+ * Stops as soon as more than `limitBytes` have come out, at most 132 KB later. Not by the browser's DecompressionStream, which inflates all that it is handed
+ * at once, on the thread that reads it, before any of it can be counted.
+ */
+export function inflateRaw(bytes: Uint8Array, limitBytes: number): Uint8Array<ArrayBuffer> | 'too long' | 'damaged' {
   const whole = new Uint8Array(limitBytes);
   let sizeBytes = 0;
+  const inflating = new Inflate((part) => {
+    if (sizeBytes + part.length <= limitBytes) whole.set(part, sizeBytes);
+    sizeBytes += part.length;
+  });
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return whole.subarray(0, sizeBytes);
-      if (sizeBytes + value.length > limitBytes) {
-        await reader.cancel();
-        return 'too long';
-      }
-      whole.set(value, sizeBytes);
-      sizeBytes += value.length;
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      inflating.push(bytes.subarray(at, at + PIECE_BYTES), at + PIECE_BYTES >= bytes.length);
+      if (sizeBytes > limitBytes) return 'too long';
     }
   } catch {
     return 'damaged';
   }
+  return whole.slice(0, sizeBytes);
 }
 
 export function toBase64Url(bytes: Uint8Array): string {

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import type { AdapterReport, ArmResult, RunInputPrints } from '../run/events.ts';
 import { ARMS, parseRecipe, RANGES, type Recipe, RecipeError } from '../run/recipe.ts';
 import { crc32 } from '../formats/crc32.ts';
+import { quote } from '../formats/formatError.ts';
 import { deflateRaw, fromBase64Url, inflateRaw, toBase64Url } from './compressed.ts';
 import { LINK_BASE_V1 } from './linkBase.ts';
 import { LinkError } from './linkError.ts';
@@ -57,6 +58,8 @@ const MAX_INFLATED_BYTES = 256 * 1024;
 const MAX_MARKS = 64;
 const MAX_THINK_LINES = 64;
 const MAX_SHORT_TEXT = 120;
+/** Of what is said about a link. */
+const MAX_SAID = 600;
 const MAX_PASS_KEYS = 16;
 const MAX_RESULTS = ARMS.length * 2 * RANGES.length;
 /** Points per curve and levels of y, tried in this order until the link fits. */
@@ -154,7 +157,7 @@ export async function encodeLink({ recipe, curves, results, environment, clocks 
 
 /** @param hash with or without the leading #. */
 export async function decodeLink(hash: string): Promise<LinkState> {
-  const { version, text } = await unpackHash(hash.startsWith('#') ? hash : `#${hash}`);
+  const { version, text } = unpackHash(hash.startsWith('#') ? hash : `#${hash}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -162,7 +165,7 @@ export async function decodeLink(hash: string): Promise<LinkState> {
     throw damaged('its content is not JSON');
   }
   const parsed = v.safeParse<(typeof wire)[Version]>(wire[version], value);
-  if (!parsed.success) throw damaged(`${v.getDotPath(parsed.issues[0]) ?? 'content'} does not fit`);
+  if (!parsed.success) throw damaged(misfit(parsed.issues[0]));
   const { r, c, s } = parsed.output;
   const curves = c.map(unpackCurve);
   if (curves.includes(null)) throw damaged('a curve has points that are not numbers');
@@ -215,9 +218,10 @@ function unpackMarks(text: string): number[] | null {
 
 function readRecipe(changed: unknown): Recipe {
   const whole = applyDifference(LINK_BASE_V1, changed);
-  if (!whole) throw damaged('its recipe names settings that do not exist');
+  if ('misfit' in whole)
+    throw damaged(whole.misfit === '' ? 'it has no recipe' : `its recipe sets ${quote(whole.misfit)}, as no recipe does`);
   try {
-    return structuredClone(parseRecipe(whole));
+    return structuredClone(parseRecipe(whole.result));
   } catch (error) {
     if (error instanceof RecipeError) throw damaged(error.message);
     throw error;
@@ -232,7 +236,7 @@ async function packHash(version: Version, json: string): Promise<string> {
   return `#v${version}.${toBase64Url(payload)}`;
 }
 
-async function unpackHash(hash: string): Promise<{ version: Version; text: string }> {
+function unpackHash(hash: string): { version: Version; text: string } {
   if (hash.length > MAX_OPENED_CHARACTERS) throw damaged(`it has ${hash.length} characters; up to ${MAX_OPENED_CHARACTERS} are read`);
   const [prefix, version = ''] = /^#v(\d{1,4})\./.exec(hash) ?? [];
   if (prefix === undefined)
@@ -244,7 +248,7 @@ async function unpackHash(hash: string): Promise<{ version: Version; text: strin
   if (!payload || payload.length < 5) throw damaged('it is not base64url');
   const deflated = payload.subarray(4);
   if (new DataView(payload.buffer).getUint32(0, true) !== crc32(deflated)) throw damaged('its checksum does not match');
-  const inflated = await inflateRaw(deflated, MAX_INFLATED_BYTES);
+  const inflated = inflateRaw(deflated, MAX_INFLATED_BYTES);
   if (inflated === 'too long') throw damaged(`it unpacks to more than ${MAX_INFLATED_BYTES / 1024} KB`);
   if (inflated === 'damaged') throw damaged('it cannot be unpacked');
   try {
@@ -255,7 +259,22 @@ async function unpackHash(hash: string): Promise<{ version: Version; text: strin
 }
 
 function damaged(why: string): LinkError {
-  return new LinkError(`This link cannot be opened: ${why}. Check that it was copied whole, or ask for it again.`);
+  return new LinkError(
+    `This link cannot be opened: ${short(why).replace(/\.$/, '')}. Check that it was copied whole, or ask for it again.`,
+  );
+}
+
+/** What stands where, and what should. */
+function misfit(issue: v.BaseIssue<unknown>): string {
+  const { expected, received } = issue;
+  const place = short(v.getDotPath(issue) ?? 'content', 60);
+  if (expected === 'never') return `it has ${place}, which no link has`;
+  return `its ${place} is ${short(received, 60)}${expected === null ? '' : `, not ${short(expected, 120)}`}`;
+}
+
+/** Text of the link in a message: cut. */
+function short(text: string, limit = MAX_SAID): string {
+  return text.length > limit ? `${text.slice(0, limit)}…` : text;
 }
 
 function roundResult(each: ArmResult): ArmResult {

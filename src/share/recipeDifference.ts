@@ -1,6 +1,6 @@
 // The difference of two recipes as a nested object of changed values, and back. Arrays and the task are replaced whole.
 // applyDifference walks the keys of the base alone, so a difference from outside cannot name a prototype.
-// Refuses (by returning null) keys that the base does not have, and null as a value: recipes have none.
+// Refuses (by returning its path) a key that the base does not have, and null as a value: recipes have none.
 
 type Tree = Record<string, unknown>;
 
@@ -20,18 +20,23 @@ export function recipeDifference(base: Tree, recipe: Tree): Tree {
   return changed;
 }
 
-/** A new object; null when `changed` has a key that `base` has not, a value where `base` has an object, or a null. */
-export function applyDifference(base: Tree, changed: unknown): Tree | null {
-  if (!isTree(changed)) return null;
+/** A new object; or the path of the first key that `base` has not, of a value where `base` has an object, or of a null ('' for `changed` itself). */
+export function applyDifference(base: Tree, changed: unknown): { result: Tree } | { misfit: string } {
+  if (!isTree(changed)) return { misfit: '' };
   const result: Tree = { ...base };
   for (const key of Object.keys(changed)) {
-    if (!Object.hasOwn(base, key)) return null;
+    const value = changed[key];
+    if (!Object.hasOwn(base, key) || value === null) return { misfit: key };
     const from = base[key];
-    const value = isTree(from) && !WHOLE.includes(key) ? applyDifference(from, changed[key]) : changed[key];
-    if (value === null) return null;
-    result[key] = value;
+    if (!isTree(from) || WHOLE.includes(key)) {
+      result[key] = value;
+      continue;
+    }
+    const inner = applyDifference(from, value);
+    if ('misfit' in inner) return { misfit: inner.misfit === '' ? key : `${key}.${inner.misfit}` };
+    result[key] = inner.result;
   }
-  return result;
+  return { result };
 }
 
 function isTree(value: unknown): value is Tree {

@@ -6,6 +6,7 @@ import type { ArmResult } from '../../src/run/events.ts';
 import { ARMS, OBJECTIVE, PRESETS, BUILTIN_KINDS, RANGES, type Recipe, SUITES } from '../../src/run/recipe.ts';
 import { decodeLink, encodeLink, LinkError, type LinkState, MAX_LINK_CHARACTERS } from '../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
+import { OLD_LINKS } from '../support/hostileLinks.ts';
 
 const real = (min: number, max: number) => fc.double({ min, max, noNaN: true });
 const whole = (min: number, max: number) => fc.integer({ min, max });
@@ -221,8 +222,5 @@ test('R23 any text is read as a link or refused with LinkError', async () => {
 });
 
 test('R22 a link of the first release means what it meant', async () => {
-  expect(await decodeLink(FIRST_LINK)).toEqual(SMALL);
+  expect(await decodeLink(OLD_LINKS[1])).toEqual(SMALL);
 });
-
-const FIRST_LINK =
-  '#v1.tc6NWy2LOw4DIQxE7zK1tWuyofFVEIUVqMJSGOUnxN0j0Dajp3kzHQbpqHpmCNqppYDQck4QTzA9pn5AeHNj0KTQUSGw8rbd9Ngtf9QSCE_InfCdB4U4QluZIG4QflfP280vxRsz--UDk2em-iqFHDPHMeLahDj-';

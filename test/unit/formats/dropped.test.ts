@@ -7,6 +7,7 @@ import { fromBytes } from '../../../src/formats/byteSource.ts';
 import { recognise } from '../../../src/formats/dropped.ts';
 import { writeBundle } from '../../../src/share/bundle.ts';
 import { FAMILY_FOLDERS, familyFolder } from '../../support/goldenFolder.ts';
+import { HOSTILE_ZIPS } from '../../support/hostileZips.ts';
 import { safetensorsBytes } from '../../support/safetensorsBytes.ts';
 import { benchmarkFile, hasBenchmarks, hasStories, storiesFile } from './publicFiles.ts';
 
@@ -113,7 +114,7 @@ test('R13 a tokenizer larger than the embedding is listed and left out', async (
   expect(model!.tokenizer).toBeNull();
 });
 
-test('R16 a run bundle gives its recipe and its log alone; bombs, path tricks and other zips give a problem', async () => {
+test('R16 a run bundle gives its recipe and its log alone', async () => {
   const recipe = '{"version":1,"arms":[],"task":{}}';
   const bundle = await drop({
     'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': 'x', 'model/ra3/model.safetensors': embedding() }),
@@ -124,32 +125,12 @@ test('R16 a run bundle gives its recipe and its log alone; bombs, path tricks an
   const alone = await drop({ 'log.jsonl': '{"type":"start","runId":"x"}\n' });
   expect(alone.log).toMatchObject({ file: 'log.jsonl' });
   expect(alone.recognised.dataset).toBeNull();
-  const bombLog = await drop({ 'run.zip': writeBundle({ 'recipe.json': recipe, 'log.jsonl': '\n'.repeat(2_000_000) }) });
-  expect(bombLog.recognised.problems[0]!.message).toMatch(/log\.jsonl unpacks to \d+ times its size/);
-  const bomb = await drop({ 'run.zip': writeBundle({ 'recipe.json': ' '.repeat(5_000_000) }) });
-  expect(bomb.recognised.problems[0]!.message).toContain('recipe.json has 5000 kB; up to 256 kB');
-  const other = await drop({ 'x.zip': writeBundle({ 'sub/recipe.json': recipe }) });
-  expect(other.recognised.problems[0]!.message).toContain('without a recipe.json');
-  const trick = writeBundle({ 'aa/recipe.json': recipe });
-  const renamed = Uint8Array.from(trick);
-  for (let i = 0; i < renamed.length - 3; i++) {
-    if (renamed[i] === 0x61 && renamed[i + 1] === 0x61 && renamed[i + 2] === 0x2f) renamed.set([0x2e, 0x2e], i);
-  }
-  expect((await drop({ 'x.zip': renamed })).recognised.problems).toHaveLength(1);
-  expect((await drop({ 'x.zip': writeBundle({ 'recipe.json': recipe }).subarray(0, 60) })).recognised.problems[0]!.message).toContain(
-    'damaged zip',
-  );
 });
 
-test('a size in a zip that lies does not make a larger allocation', async () => {
-  const lying = Uint8Array.from(writeBundle({ 'recipe.json': JSON.stringify({ pad: ' '.repeat(100_000) }) }));
-  const view = new DataView(lying.buffer);
-  for (let i = 0; i < lying.length - 28; i++) {
-    if (view.getUint32(i, true) === 0x02014b50) view.setUint32(i + 24, 10, true);
-  }
-  const { recipeText, recognised } = await drop({ 'run.zip': lying });
-  expect(recipeText).toBeNull();
-  expect(recognised.problems).toHaveLength(1);
+test.each(HOSTILE_ZIPS)('R16 hostile zips are refused by name and nothing of them is taken: %s', async (_, bytes, said) => {
+  const { recipeText, log, recognised } = await drop({ 'run.zip': bytes });
+  expect([recipeText, log]).toEqual([null, null]);
+  expect(recognised.problems).toEqual([{ file: 'run.zip', message: expect.stringMatching(said) }]);
 });
 
 test('R14 a dataset with more than five per cent of bad rows is asked about, and nothing of it is taken before', async () => {

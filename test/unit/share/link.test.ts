@@ -2,8 +2,7 @@
 import { expect, test } from 'vitest';
 import type { ArmResult } from '../../../src/run/events.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../../src/run/recipe.ts';
-import { crc32 } from '../../../src/formats/crc32.ts';
-import { deflateRaw, toBase64Url } from '../../../src/share/compressed.ts';
+import { deflateRaw, inflateRaw } from '../../../src/share/compressed.ts';
 import {
   type Clock,
   decodeLink,
@@ -14,6 +13,7 @@ import {
   MAX_LINK_CHARACTERS,
 } from '../../../src/share/link.ts';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
+import { bombLink, forgeLink, HOSTILE_CONTENTS, OLD_LINKS } from '../../support/hostileLinks.ts';
 
 const result: ArmResult = {
   arm: 'ra3',
@@ -51,15 +51,6 @@ const environment: LinkEnvironment = {
   digest: { count: 9, marks: [1, 0xffffffff, 3] },
 };
 
-/** A link with this content and a right checksum. */
-async function forge(content: string | Uint8Array<ArrayBuffer>, deflated?: Uint8Array, version = 1): Promise<string> {
-  const bytes = deflated ?? (await deflateRaw(typeof content === 'string' ? new TextEncoder().encode(content) : content));
-  const payload = new Uint8Array(4 + bytes.length);
-  new DataView(payload.buffer).setUint32(0, crc32(bytes), true);
-  payload.set(bytes, 4);
-  return `#v${version}.${toBase64Url(payload)}`;
-}
-
 async function refusal(hash: string): Promise<string> {
   const error = await decodeLink(hash).then(
     () => null,
@@ -88,7 +79,13 @@ test('R23 where a run ran and its checksums come back by a link of version 2, of
 });
 
 test('R22 a link of version 2 means what it meant', async () => {
-  expect(await decodeLink(SECOND_LINK)).toEqual({ recipe: { ...LINK_BASE_V1, seed: 5 }, environment, curves: [], results: [], clocks: [] });
+  expect(await decodeLink(OLD_LINKS[2])).toEqual({
+    recipe: { ...LINK_BASE_V1, seed: 5 },
+    environment,
+    curves: [],
+    results: [],
+    clocks: [],
+  });
 });
 
 test('R22 R23 the clocks of stages come back by a link of version 3, within their rounding; it means what it meant', async () => {
@@ -104,9 +101,9 @@ test('R22 R23 the clocks of stages come back by a link of version 3, within thei
     expect(Math.abs(own!.timeMs[i]! - clock.timeMs[step - 1]!)).toBeLessThan(20);
     expect(Math.abs(own!.tokens[i]! - clock.tokens[step - 1]!)).toBeLessThan(2000);
   }
-  expect(await decodeLink(THIRD_LINK)).toEqual(back);
+  expect(await decodeLink(OLD_LINKS[3])).toEqual(back);
   const wrong = { n: 'rlvr ra3 ', k: 2, x: { a: 1, s: 1, d: 1 }, t: { a: 1, s: 1, d: -1 }, m: { a: 0, s: 1, d: 1 } };
-  const forged = (k: unknown): Promise<string> => forge(JSON.stringify({ r: {}, c: [], s: [], e: null, k }), undefined, 3);
+  const forged = (k: unknown): Promise<string> => forgeLink(JSON.stringify({ r: {}, c: [], s: [], e: null, k }), undefined, 3);
   expect(await refusal(await forged([wrong]))).toContain('its times do not rise');
   expect((await decodeLink(await forged([{ ...wrong, t: wrong.m }]))).clocks).toHaveLength(1);
   for (const k of [null, [{ ...wrong, extra: 1 }], [{ ...wrong, x: wrong.t, t: wrong.m }], [{ ...wrong, k: 0 }]])
@@ -182,44 +179,42 @@ test('results whose numbers are not finite are left out', async () => {
 });
 
 test('R19 a bomb stops at 256 KB inflated', async () => {
-  const bomb = await forge(`{"r":{},"c":[],"s":[]}${' '.repeat(20_000_000)}`);
+  const bomb = await bombLink();
   expect(bomb.length).toBeLessThan(65_536);
   const before = process.cpuUsage();
-  expect(await refusal(bomb)).toContain('unpacks to more than 256 KB');
+  expect(await refusal(bomb)).toBe(
+    'This link cannot be opened: it unpacks to more than 256 KB. Check that it was copied whole, or ask for it again.',
+  );
   const { user, system } = process.cpuUsage(before);
   expect((user + system) / 1000).toBeLessThan(500);
   expect(await refusal(`#v1.${'A'.repeat(70_000)}`)).toContain('70004 characters');
 });
 
+test('R19 no more of a bomb is unpacked than what shows that it is one', async () => {
+  const deflated = await deflateRaw(new Uint8Array(3_000_000));
+  let wanted = 0;
+  // whoever asks for bytes beyond is seen
+  const watched = new Proxy(deflated, {
+    get: (target, key) => {
+      if (key !== 'subarray') return Reflect.get(target, key, target);
+      return (from: number, to: number) => {
+        wanted = Math.max(wanted, Math.min(to, target.length));
+        return target.subarray(from, to);
+      };
+    },
+  });
+  expect(inflateRaw(watched, 256 * 1024)).toBe('too long');
+  expect(wanted).toBeLessThan(1000);
+  expect(inflateRaw(deflated, 3_000_000)).toHaveLength(3_000_000);
+  expect(inflateRaw(deflated.subarray(0, -1), 3_000_000)).toBe('damaged');
+});
+
 test('R20 only what the schema knows is accepted, and no prototype changes', async () => {
-  const hostile = [
-    '{"r":{"__proto__":{"polluted":1}},"c":[],"s":[]}',
-    '{"r":{"ra3":{"__proto__":{"polluted":1}}},"c":[],"s":[]}',
-    '{"r":{"constructor":{"prototype":{"polluted":1}}},"c":[],"s":[]}',
-    '{"__proto__":{"polluted":1},"r":{},"c":[],"s":[]}',
-    '{"r":{},"c":[],"s":[],"extra":1}',
-    '{"r":{"extra":1},"c":[],"s":[]}',
-    '{"r":{"seed":-1},"c":[],"s":[]}',
-    '{"r":{"seed":null},"c":[],"s":[]}',
-    '{"r":{"ra3":7},"c":[],"s":[]}',
-    '{"r":{"ra3":{"m":{"lr":1e9}}},"c":[],"s":[]}',
-    '{"r":{"task":{"kind":"code"}},"c":[],"s":[]}',
-    '{"r":{},"c":[{"n":"x","k":3,"x":{"a":0,"s":1,"d":1},"y":{"a":0,"s":1,"d":[1]}}],"s":[]}',
-    '{"r":{},"c":[{"n":"x","k":2,"x":{"a":1e308,"s":1e308,"d":1000},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
-    '{"r":{},"c":[{"n":"x","k":1e9,"x":{"a":0,"s":1,"d":1},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
-    '{"r":{},"c":[{"n":"x","k":1,"x":{"a":0,"s":1,"d":[null]},"y":{"a":0,"s":1,"d":1}}],"s":[]}',
-    '{"r":{},"c":[],"s":[{"arm":"ra3"}]}',
-    `{"r":${'['.repeat(50_000)}${']'.repeat(50_000)},"c":[],"s":[]}`,
-    '[]',
-    'null',
-    '',
-    '{',
-  ];
-  for (const json of hostile) await refusal(await forge(json));
-  await refusal(await forge(new Uint8Array([0x22, 0xff, 0x22])));
-  await refusal(await forge('', new Uint8Array([7, 7, 7])));
+  for (const json of HOSTILE_CONTENTS) await refusal(await forgeLink(json));
+  await refusal(await forgeLink(new Uint8Array([0x22, 0xff, 0x22])));
+  await refusal(await forgeLink('', new Uint8Array([7, 7, 7])));
   const e = '{"a":["","",""],"software":true,"v":"","t":"","p":1,"i":null,"d":null}';
-  await decodeLink(await forge(`{"r":{},"c":[],"s":[],"e":${e}}`, undefined, 2));
+  await decodeLink(await forgeLink(`{"r":{},"c":[],"s":[],"e":${e}}`, undefined, 2));
   for (const wrong of [
     '{}',
     'null',
@@ -230,10 +225,28 @@ test('R20 only what the schema knows is accepted, and no prototype changes', asy
     e.replace('"i":null', '"i":["<b>",""]'),
     e.replace('{', '{"extra":1,'),
   ])
-    await refusal(await forge(`{"r":{},"c":[],"s":[],"e":${wrong}}`, undefined, 2));
-  await refusal(await forge(`{"r":{},"c":[],"s":[],"e":${e}}`));
-  await refusal(await forge('{"r":{},"c":[],"s":[]}', undefined, 2));
+    await refusal(await forgeLink(`{"r":{},"c":[],"s":[],"e":${wrong}}`, undefined, 2));
+  await refusal(await forgeLink(`{"r":{},"c":[],"s":[],"e":${e}}`));
+  await refusal(await forgeLink('{"r":{},"c":[],"s":[]}', undefined, 2));
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+});
+
+test('R20 what is said of a link names the place, what stands there and what may, and is short whatever the link holds', async () => {
+  const of = async (json: string): Promise<string> =>
+    /^This link cannot be opened: (.*)\. Check that/.exec(await refusal(await forgeLink(json)))![1]!;
+  expect(await of('{"r":{},"c":[],"s":[],"extra":1}')).toBe('it has extra, which no link has');
+  expect(await of('{"r":{},"c":[],"s":[{"arm":"x"}]}')).toMatch(/^its s\.0\.arm is "x", not \("base" \| "ntp"/);
+  expect(await of('{"r":{"seed":-1},"c":[],"s":[]}')).toBe('The recipe does not fit: seed: Invalid value: Expected >=0 but received -1');
+  expect(await of('{"r":{"ra3":{"steps":1}},"c":[],"s":[]}')).toBe('its recipe sets "ra3.steps", as no recipe does');
+  const long = 'k'.repeat(200_000);
+  for (const json of [
+    `{"r":{},"c":[],"s":[{"arm":"ra3","phase":"after","passAt":{"${long}":1}}]}`,
+    `{"r":{},"c":[],"s":[{"arm":"${long}"}]}`,
+    `{"r":{"${long}":1},"c":[],"s":[]}`,
+    `{"r":{"model":"${long}"},"c":[],"s":[]}`,
+    `{"${long}":1}`,
+  ])
+    expect((await of(json)).length).toBeLessThan(700);
 });
 
 test('R21 markup stays text', async () => {
@@ -276,9 +289,3 @@ test('a recipe that is all text still fits', async () => {
   expect(hash.length).toBeLessThanOrEqual(MAX_LINK_CHARACTERS);
   expect((await decodeLink(hash)).recipe).toEqual(longest);
 });
-
-const SECOND_LINK =
-  '#v2.UM3oECWNwQqCUBBFfyXuepR5z7Sc3QM_oLBVImI6mhAYarYI_z1erS6Hy-F8MEE-mFVbSLwRGkhREub_qD9rSIF-HPuHgjC_h26Z73WrEwi5p_xHu0zXoVF4e-yWdz0pZJleSlgh4NCEDMICgWWbBGyCyFxsJHEqcRoy8xWEJ8QaZiYMPsvGRvs4ORzT-ta02oHgAy2kSAnu7Jw7VVVVHTPnnEO5bV8';
-
-const THIRD_LINK =
-  '#v3.ix4BGYVS227iMBD9FXSep5HtEC7WaqWseNxLt-3TIoRcYkhEcJBtSiuUf1-NgbbqqtqXyZwzk7kdn-ChT3BmZ6Hxo3F28OXxKwjB2gp6TIgmbDll27gKGtE-RxDWjW0ZrjoXrWNmZ54fuq11AVoVI0Jt2-rXIUKLTKboXXcM0FKInmD8LkDP4eIeBG9yLM4ffcLq-guDEO0-QOd93xNH5ic4aHh7NL4CYQudE5451UBLQki2gpY94eXCi3f8XJA7tC3JRd8vEj8_8Txc1eQg7GsT-BhmHa1nbEIoI1eSbHbWOJ6wILQdO0NC3bAz6gmT9ynj15zxNWfCe8S6cds7Ey0zqrgQ316-N86mAbm6XDDfHTZ1DLfW3_pu480OWlGqPzt4E5vOQadtrkLcNZs63Xz6qsDPtoWWmSp4XXu5yBybrtu0lpU-NusYalOlbe8Z3Sc0mNmnZmVZmtCt49F4Cx39wRKeoCEymQkQIjSUUKMbIW9y-aByXUx1Mc2EEH_4fNBKCiEIDbcVUuXDYjSeTM3jqrJrELgBCzMllL_LsrxdLpfLyawsyxKLPml8lb198gNv8sFZeTX8RPq8T2Odtc_EMMVEJtT1BaghqeKd_Qz-y78xPNru0uTc4a38mNQo2VfnA_w_z8-z_ws';
