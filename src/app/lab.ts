@@ -2,7 +2,7 @@
 // Promises that no failure is silent (each lands in `messages` or in the log) and that opening a page or a link starts nothing.
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { writeBundle } from '../share/bundle.ts';
-import type { GenerateOptions, KeptState, LabApi, LabConnection } from '../worker/client.ts';
+import type { KeptState, LabApi, LabConnection } from '../worker/client.ts';
 import { WorkerGone } from '../worker/liveness.ts';
 import { fetchRecordedRun } from './demo.ts';
 import { saveFile } from './download.ts';
@@ -29,19 +29,9 @@ import {
 } from './runs.ts';
 import { joinHash, splitHash } from './viewState.ts';
 
-export type { GenerateOptions };
-
 /** What the panels show: nothing yet, or a listed run of this origin. */
 export type Shown = 'nothing' | RunOrigin;
 export type Activity = 'idle' | 'running' | 'pausing' | 'paused' | 'stopping';
-
-export interface Trial {
-  busy: boolean;
-  text: string;
-  error: string | null;
-  tokens: number;
-  tokPerS: number | null;
-}
 
 export interface LabState {
   adapter: { kind: 'checking' } | { kind: 'ok'; report: AdapterReport } | { kind: 'none'; reason: string };
@@ -70,7 +60,6 @@ export interface LabState {
   dropping: boolean;
   recognised: Recognised | null;
   mapping: FieldMapping | null;
-  trial: Trial;
   /** What the page itself has to say, newest last; shown beside the run's own notices. */
   messages: Notice[];
   /** The last thing done, for a polite live region. */
@@ -86,7 +75,6 @@ const MAX_ALERTS = 4;
 /** The lock of a worker that has ended is free a moment later. */
 const LOCK_FREE_MS = 500;
 const LOCK_TRIES = 20;
-const IDLE_TRIAL: Trial = { busy: false, text: '', error: null, tokens: 0, tokPerS: null };
 
 export interface Lab {
   store: StoreApi<LabState>;
@@ -139,7 +127,6 @@ export interface Lab {
   choosePreset(choice: PresetChoice): void;
   setField(path: string, value: unknown): void;
   setText(text: string): void;
-  generate(options: GenerateOptions, arm: Arm | null): Promise<void>;
   /** One call to the worker; starts a worker where there is none. */
   ask<T>(call: (api: LabApi) => Promise<T>): Promise<T>;
   seek(position: number): void;
@@ -172,7 +159,6 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     dropping: false,
     recognised: null,
     mapping: null,
-    trial: IDLE_TRIAL,
     messages: [],
     said: '',
     alerts: [],
@@ -737,21 +723,6 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     choosePreset: (choice) => set({ basis: choice, draft: draftOf(recipeOf(choice)) }),
     setField: (path, value) => set((s) => ({ draft: withField(s.draft, path, value) })),
     setText: (text) => set({ draft: draftOfText(text) }),
-
-    generate: async (options, arm) => {
-      if (get().trial.busy) return;
-      set({ trial: { ...IDLE_TRIAL, busy: true } });
-      const startedAt = performance.now();
-      try {
-        const { text, ids } = await api().generate(options, arm, (piece) =>
-          set((s) => ({ trial: { ...s.trial, text: s.trial.text + piece } })),
-        );
-        const seconds = (performance.now() - startedAt) / 1000;
-        set({ trial: { busy: false, text, error: null, tokens: ids.length, tokPerS: seconds > 0 ? ids.length / seconds : null } });
-      } catch (error) {
-        set((s) => ({ trial: { ...s.trial, busy: false, error: said(error) } }));
-      }
-    },
 
     ask: (call) => call(api()),
 

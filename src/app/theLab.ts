@@ -10,6 +10,7 @@ import { createLab } from './lab.ts';
 import { view } from './theView.ts';
 import { createReproducer } from './reproduction.ts';
 import { createStorageView } from './storage.ts';
+import { createTrial } from './trial.ts';
 import { stayAwakeWhileRunning } from './wakeLock.ts';
 
 export const lab = createLab(connectLab);
@@ -22,3 +23,4 @@ stayAwakeWhileRunning(lab);
 export const commands = createCommands(actions, lab, view);
 export const reproducer = createReproducer(lab);
 export const estimator = createEstimator(lab);
+export const trial = createTrial(lab);

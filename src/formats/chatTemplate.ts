@@ -1,7 +1,7 @@
 // Chat templates: where a model's files keep them, and the text that one makes of messages, as transformers' apply_chat_template
 // (the library prints true and false in small letters and drops what an iteration wrote before it broke off; no known template does either).
-// Refuses (FormatError) templates that do not parse, that raise an error themselves, or that are too long. A hostile template can loop or fill the
-// memory, so render where it can be killed: worker/textClient.ts, headless/textClient.ts.
+// Refuses (FormatError) templates that do not parse, that raise an error themselves, that are too long, or that write too much. A hostile template can
+// loop or fill the memory, so render where it can be killed: worker/textClient.ts, headless/textClient.ts.
 import { Template } from '@huggingface/jinja';
 import { FormatError, quote } from './formatError.ts';
 import { isObject, parseJson } from './json.ts';
@@ -31,6 +31,10 @@ export interface ChatOptions {
 }
 
 const MAX_TEMPLATE = 1_000_000;
+/** Of what it makes of a conversation: more than any context here holds. */
+const MAX_TEXT = 4_000_000;
+/** What to do where a template will not do. */
+export const WITHOUT = 'Give the prompt as plain text.';
 
 /**
  * The template among a model's files; null when there is none. chat_template.jinja wins over tokenizer_config.json, whose chat_template is a text or
@@ -73,12 +77,16 @@ export function renderChat(template: string, messages: readonly ChatMessage[], o
     ...(typeof bos === 'string' && { bos_token: bos }),
     ...(typeof eos === 'string' && { eos_token: eos }),
   };
+  let text: string;
   try {
-    return new Template(template).render(variables);
+    text = new Template(template).render(variables);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new FormatError(`The chat template cannot be used: ${quote(reason, 200)}. Write the prompt without it.`);
+    throw new FormatError(`The chat template cannot be used: ${quote(reason, 200)}. ${WITHOUT}`);
   }
+  if (text.length > MAX_TEXT)
+    throw new FormatError(`The chat template makes ${text.length} characters of these messages; up to ${MAX_TEXT} are taken. ${WITHOUT}`);
+  return text;
 }
 
 function tokenOf(value: unknown): string | null {

@@ -2,7 +2,7 @@
 // new worker. Calls wait for each other; the time of one begins when it is sent and the worker runs. Every call settles.
 // Refuses calls after close().
 import { FormatError, quote } from './formatError.ts';
-import type { ChatMessage, ChatOptions } from './chatTemplate.ts';
+import { type ChatMessage, type ChatOptions, WITHOUT } from './chatTemplate.ts';
 import type { TextAnswer, TextCall, TextCalls, TextRequest, TokenizerFiles } from './textWork.ts';
 
 /** A started thread or worker. */
@@ -173,9 +173,7 @@ export class TextWorker {
 function tooSlow(call: TextCall, deadlineMs: number): string {
   const what = call === 'renderChat' ? 'The chat template' : 'The tokenizer';
   return `${what} took longer than ${deadlineMs / 1000} s and was stopped. ${
-    call === 'renderChat'
-      ? 'Write the prompt without it.'
-      : 'A pattern of its tokenizer.json may never end for this text: shorten it or take another tokenizer.'
+    call === 'renderChat' ? WITHOUT : 'A pattern of its tokenizer.json may never end for this text: shorten it or take another tokenizer.'
   }`;
 }
 

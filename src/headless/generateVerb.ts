@@ -5,7 +5,8 @@ import { readAdapterFolder, readModelFolder, readText } from './files.ts';
 import { open, print } from './openLab.ts';
 import { openTextWorker } from './textClient.ts';
 import type { ChatMessage } from '../formats/chatTemplate.ts';
-import { type GeneratedText, generateTexts, type Prompt, type TextRequest } from '../run/generateText.ts';
+import { type GeneratedText, generateTexts, type TextRequest } from '../run/generateText.ts';
+import type { Prompt } from '../run/promptText.ts';
 
 export const GENERATE_USAGE = `  generate --model DIR (--prompt TEXT [--chat] | --prompt-ids '[1]' | --prompts FILE.jsonl) --max-tokens N [--samples 1] [--seed 0]
            [--temperature 0] [--top-k 0] [--top-p 1] [--min-p 0] [--repetition-penalty 1] [--stop TEXT]... [--logprobs]

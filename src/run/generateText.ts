@@ -1,19 +1,17 @@
 // Text from a model folder: prompts in, tokens with their log-probabilities and entropies out as they come, many requests side by side.
-// Refuses: prompts as text without a tokenizer, conversations without a chat template, prompts that do not fit the context.
-import { type ChatMessage, type ChatOptions, readChatTemplate, renderChat } from '../formats/chatTemplate.ts';
+// Refuses what promptText.ts refuses, and prompts that do not fit the context.
 import type { DroppedModel } from '../formats/dropped.ts';
-import { textOf } from '../formats/json.ts';
+import { isObject, parseJson, textOf } from '../formats/json.ts';
 import type { PeftAdapter } from '../formats/peft.ts';
 import { TextStream } from '../formats/textStream.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { bindableSlots } from '../model/decodeStep.ts';
 import { type FinishReason, type Generated, type GenerationRequest, Generator } from '../model/generator.ts';
 import { ModelError } from '../model/modelError.ts';
+import { type Prompt, promptIds, type RenderChat } from './promptText.ts';
 import { loadFolder } from './session.ts';
 
-export type Prompt = { text: string } | { ids: readonly number[] } | { messages: readonly ChatMessage[] };
-
-/** Sampling as in model/generator.ts; the model's end-of-sequence tokens stop it as well. */
+/** Sampling as in model/generator.ts; the ids of `endIds` stop it as well. */
 export interface TextRequest
   extends Pick<GenerationRequest, 'maxTokens' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'seed' | 'stream'> {
   prompt: Prompt;
@@ -35,29 +33,15 @@ export interface GenerateOptions {
   renderChat?: RenderChat;
 }
 
-type RenderChat = (template: string, messages: readonly ChatMessage[], options: ChatOptions) => string | Promise<string>;
-
 /** Requests at a time where nothing else is said. */
 const SLOTS = { software: 16, gpu: 64 };
 
-/** Ids of a prompt. Throws ModelError, or FormatError by the chat template. */
-export async function promptIds(
-  folder: Pick<DroppedModel, 'tokenizer' | 'tokenizerFiles'>,
-  prompt: Prompt,
-  render: RenderChat = renderChat,
-): Promise<readonly number[]> {
-  if ('ids' in prompt) return prompt.ids;
-  const { tokenizer, tokenizerFiles } = folder;
-  if (!tokenizer) throw new ModelError('This model folder has no tokenizer.json, so a prompt can be given as token ids only.');
-  if ('text' in prompt) return tokenizer.encode(prompt.text, { addBos: true });
-  const chat = readChatTemplate({
-    tokenizerConfigJson: textOf(tokenizerFiles, 'tokenizer_config.json'),
-    chatTemplateJinja: textOf(tokenizerFiles, 'chat_template.jinja'),
-  });
-  if (!chat)
-    throw new ModelError('This model folder has no chat template, so it was not made for conversations. Give the prompt as plain text.');
-  const { template, bos, eos } = chat;
-  return tokenizer.encode(await render(template, prompt.messages, { addGenerationPrompt: true, bos, eos }), { addBos: false });
+/** Ids that end what the model writes, its turn in a conversation too: those of config.json and of generation_config.json, as transformers' generate has them. */
+export function endIds({ config, tokenizerFiles }: Pick<DroppedModel, 'config' | 'tokenizerFiles'>): number[] {
+  const text = textOf(tokenizerFiles, 'generation_config.json');
+  const generation = text === null ? null : parseJson(text, 'generation_config.json');
+  const more = isObject(generation) ? [generation.eos_token_id].flat() : [];
+  return [...new Set([...config.eosIds, ...more.filter((id) => typeof id === 'number')])];
 }
 
 /** Generates for all requests; `onText` hears new final text (where there is a tokenizer), `onDone` each result, both by the request's index. */
@@ -72,6 +56,7 @@ export async function generateTexts(
   const { tokenizer, config } = folder;
   const context = config.architecture.maxPositions;
   const { storage = 'f32', adapter = null } = options;
+  const stopIds = endIds(folder);
   const prepared: GenerationRequest[] = [];
   for (const { prompt, stop = [], ...sampling } of requests) {
     const ids = await promptIds(folder, prompt, options.renderChat);
@@ -82,7 +67,7 @@ export async function generateTexts(
     if (stop.length > 0 && !tokenizer)
       throw new ModelError('This model folder has no tokenizer.json, so there is no text in which a stop string could be found.');
     const text = tokenizer ? { text: new TextStream(tokenizer, { stopStrings: stop, after: ids }) } : {};
-    prepared.push({ ...sampling, ...text, promptIds: ids, stopIds: config.eosIds });
+    prepared.push({ ...sampling, ...text, promptIds: ids, stopIds });
   }
   const model = await loadFolder(gpu, folder, { storage, lora: adapter });
   let generator: Generator | null = null;

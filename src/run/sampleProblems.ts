@@ -4,7 +4,8 @@ import type { DroppedModel } from '../formats/dropped.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { basePrompt, cleanCompletion } from '../tasks/basePrompts.ts';
 import type { PythonProblem } from '../tasks/pythonProblems.ts';
-import { type GenerateOptions, generateTexts, promptIds, type TextRequest } from './generateText.ts';
+import { type GenerateOptions, generateTexts, type TextRequest } from './generateText.ts';
+import { promptIds } from './promptText.ts';
 
 export interface SampleOptions extends GenerateOptions {
   /** Completions per problem. */

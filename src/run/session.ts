@@ -3,9 +3,10 @@
 // written out alike. Refuses a second run while one goes on, and of an earlier run what its bundle does not hold, saying what to give.
 import type { WeightSource } from '../formats/architecture.ts';
 import type { DroppedModel } from '../formats/dropped.ts';
-import { EncodedTexts, type EncodesApart } from '../formats/encodedApart.ts';
+import { EncodedTexts } from '../formats/encodedApart.ts';
 import { textOf } from '../formats/json.ts';
 import type { TokenizerFiles } from '../formats/textWork.ts';
+import type { TextWorker } from '../formats/textWorker.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { parseConfig } from '../formats/config.ts';
 import { fromBytes } from '../formats/byteSource.ts';
@@ -27,6 +28,7 @@ import { aliasedMetrics } from './metricAliases.ts';
 import { clusterFiles } from './cluster/clusterFiles.ts';
 import { folderFiles } from './modelFiles.ts';
 import { type Arm, type BuiltinKind, BUILTIN_KINDS, type Recipe, RecipeError, type TaskKind } from './recipe.ts';
+import { promptText, type WrittenPrompt } from './promptText.ts';
 import { profileStep } from './stepProfile.ts';
 import type { Checkpoint } from './runCore.ts';
 import { type RunInputs, type RunOutcome, runRecipe, VERSION } from './runner.ts';
@@ -83,6 +85,9 @@ export interface OpenedRun {
 
 type ReadEmbedded = (task: BuiltinKind) => Promise<EmbeddedFiles>;
 
+/** Work on texts by a dropped tokenizer and chat template, where it can be ended. */
+type TextsApart = Pick<TextWorker, 'encode' | 'encodeContinuations' | 'renderChat' | 'close'>;
+
 const isBuiltin = (kind: TaskKind): kind is BuiltinKind => BUILTIN_KINDS.some((k) => k === kind);
 
 export class Session {
@@ -106,19 +111,20 @@ export class Session {
   private measuring: Promise<unknown> = Promise.resolve();
 
   private readonly sandbox: () => PythonSandbox | null;
-  private readonly textsApart: ((files: TokenizerFiles) => EncodesApart & { close(): void }) | null;
+  private readonly textsApart: ((files: TokenizerFiles) => TextsApart) | null;
   /** Texts of the folder that was used last. */
-  private texts: { folder: DroppedModel; encoded: EncodedTexts; close(): void } | null = null;
+  private texts: { folder: DroppedModel; encoded: EncodedTexts; apart: TextsApart } | null = null;
 
   /**
    * `reopen` opens a device in place of one that was lost while a run was going on; `sandbox` is asked for when a recipe has Python to be judged;
-   * `textsApart` opens what encodes texts of a dropped tokenizer where it can be ended; without it they are encoded here.
+   * `textsApart` opens what encodes texts of a dropped tokenizer where it can be ended; without it they are encoded here, and no chat template is
+   * rendered.
    */
   constructor(
     gpu: GpuContext,
     reopen: () => Promise<GpuContext>,
     sandbox: () => PythonSandbox | null = () => null,
-    textsApart: ((files: TokenizerFiles) => EncodesApart & { close(): void }) | null = null,
+    textsApart: ((files: TokenizerFiles) => TextsApart) | null = null,
   ) {
     this.device = gpu;
     this.reopen = reopen;
@@ -226,25 +232,35 @@ export class Session {
     return this.withTexts(folder, (tokenizer) => makeCorpus(recipe, folder.config.architecture.vocabulary, { ...parts, tokenizer }));
   }
 
-  /** Ids of a text, beginning-of-sequence first. Rejects as madeCorpus does. Throws RecipeError for a model without a tokenizer. */
-  encode(folder: DroppedModel, text: string): Promise<number[]> {
-    return this.withTexts(folder, (tokenizer) => {
-      if (!tokenizer) throw new RecipeError('This model has no tokenizer.json. Drop it with the model.');
-      return tokenizer.encode(text, { addBos: true });
+  /**
+   * What a prompt or a conversation is to the model: its text, and the ids of that. Rejects as madeCorpus does, also for a chat template that takes too
+   * long. Throws RecipeError for a model without a tokenizer.
+   */
+  async prompted(folder: DroppedModel, prompt: WrittenPrompt): Promise<{ text: string; ids: number[] }> {
+    if (!folder.tokenizer) throw new RecipeError('This model has no tokenizer.json. Drop it with the model.');
+    const { text, addBos } = await promptText(folder, prompt, (...chat) => {
+      const apart = this.textsOf(folder)?.apart;
+      if (!apart) throw new RecipeError('A chat template is not rendered here: nothing could end it. Give the prompt as plain text.');
+      return apart.renderChat(...chat);
     });
+    return { text, ids: await this.withTexts(folder, (tokenizer) => (tokenizer as Tokenizer).encode(text, { addBos })) };
   }
 
   private async withTexts<T>(folder: DroppedModel, work: (tokenizer: Tokenizer | null) => T): Promise<T> {
-    const { tokenizer, tokenizerFiles } = folder;
-    if (!tokenizer || !this.textsApart) return work(tokenizer);
-    if (this.texts?.folder !== folder) {
-      this.texts?.close();
-      const tokenizerJson = textOf(tokenizerFiles, 'tokenizer.json');
-      if (tokenizerJson === null) return work(tokenizer);
-      const apart = this.textsApart({ tokenizerJson, tokenizerConfigJson: textOf(tokenizerFiles, 'tokenizer_config.json') });
-      this.texts = { folder, encoded: new EncodedTexts(apart), close: () => apart.close() };
-    }
-    return this.texts.encoded.during(tokenizer, work);
+    const texts = this.textsOf(folder);
+    return texts && folder.tokenizer ? texts.encoded.during(folder.tokenizer, work) : work(folder.tokenizer);
+  }
+
+  /** Null for a folder without a tokenizer, and where nothing works on texts apart. */
+  private textsOf(folder: DroppedModel): Session['texts'] {
+    const { tokenizerFiles } = folder;
+    if (this.texts?.folder === folder) return this.texts;
+    const tokenizerJson = textOf(tokenizerFiles, 'tokenizer.json');
+    if (!this.textsApart || tokenizerJson === null) return null;
+    this.texts?.apart.close();
+    const apart = this.textsApart({ tokenizerJson, tokenizerConfigJson: textOf(tokenizerFiles, 'tokenizer_config.json') });
+    this.texts = { folder, encoded: new EncodedTexts(apart), apart };
+    return this.texts;
   }
 
   /** What the recipe will take here. Throws as run does. */

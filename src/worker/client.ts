@@ -11,7 +11,7 @@ import { hearRefusals } from './refusals.ts';
 import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
 
-export type { GenerateOptions, Inspectable, KeptState, LabApi, Recognised, StorageUse } from './protocol.ts';
+export type { ChatTurn, GenerateOptions, Inspectable, KeptState, LabApi, Recognised, StorageUse } from './protocol.ts';
 export { WorkerGone } from './liveness.ts';
 
 export interface LabConnection {
@@ -121,7 +121,8 @@ function guarded(remote: Comlink.Remote<LabWorkerApi>, liveness: Liveness): LabA
     resume: () => guard(remote.resume()),
     step: () => guard(remote.step()),
     stop: () => guard(remote.stop()),
-    generate: (options, arm, onText) => guard(remote.generate(options, arm, Comlink.proxy(onText))),
+    hasChat: (arm) => guard(remote.hasChat(arm)),
+    generate: (options, arm, onSent, onText) => guard(remote.generate(options, arm, Comlink.proxy(onSent), Comlink.proxy(onText))),
     ablate: (arm, thoughts, report) => guard(remote.ablate(arm, thoughts, Comlink.proxy(report))),
     profileStep: () => guard(remote.profileStep()),
     kernelNames: () => guard(remote.kernelNames()),

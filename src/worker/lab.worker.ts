@@ -16,6 +16,7 @@ import { generateText } from '../run/generateText.ts';
 import type { RunEvent } from '../run/events.ts';
 import { previewDataset } from '../run/preview.ts';
 import { embeddedModel, type EmbeddedFiles, type Given, type Keeping, Session } from '../run/session.ts';
+import { chatTemplateOf } from '../run/promptText.ts';
 import { type Arm, ARMS, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { writeBundle } from '../share/bundle.ts';
 import { LogError, readLog } from '../share/logReader.ts';
@@ -276,11 +277,17 @@ const api: LabWorkerApi = {
   step: plain(async () => (await sessionOf()).control.current?.step()),
   stop: plain(async () => (await sessionOf()).control.current?.stop()),
 
-  generate: plain(async (options, arm, onText) => {
+  hasChat: plain(async (arm) => {
+    const folder = arm ? (await sessionOf()).trained(arm) : given.model;
+    return Boolean(folder?.tokenizer && chatTemplateOf(folder));
+  }),
+
+  generate: plain(async (options, arm, onSent, onText) => {
     const lab = await sessionOf();
-    const folder = arm ? await lab.trained(arm) : lab.dropped;
+    const folder = arm ? lab.trained(arm) : lab.dropped;
     if (!folder) throw new Error('No model was dropped. Drop config.json, model.safetensors and tokenizer.json first.');
-    const ids = await lab.encode(folder, options.prompt);
+    const { text, ids } = await lab.prompted(folder, options.prompt);
+    onSent({ text, tokens: ids.length });
     await tune(lab.gpu);
     return generateText(lab.gpu, folder, { ...options, prompt: { ids } }, onText);
   }),

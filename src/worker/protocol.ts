@@ -13,8 +13,12 @@ export interface Recognised extends RecognisedFiles {
   run: { recipe: Recipe; events: RunEvent[]; bundle: string | null } | null;
 }
 
+/** One message of a conversation. */
+export type ChatTurn = { role: 'system' | 'user' | 'assistant'; content: string };
+
 export interface GenerateOptions {
-  prompt: string;
+  /** A conversation is written by the model's own chat template, up to where its answer begins. */
+  prompt: { text: string } | { messages: ChatTurn[] };
   maxTokens: number;
   temperature: number;
   topK: number;
@@ -75,10 +79,16 @@ export interface LabApi {
   /** When paused: one step further, then paused again. */
   step(): Promise<void>;
   stop(): Promise<void>;
-  /** Text from the dropped model (or one trained from it when arm is given); onText streams what is new. */
+  /** Whether the model that generate would take has a chat template. */
+  hasChat(arm: Arm | null): Promise<boolean>;
+  /**
+   * Text from the dropped model (or one trained from it when arm is given). onSent hears what the model was sent, before it writes; onText streams what is
+   * new.
+   */
   generate(
     options: GenerateOptions,
     arm: Arm | null,
+    onSent: (sent: { text: string; tokens: number }) => void,
     onText: (text: string) => void,
   ): Promise<{ ids: number[]; text: string; logprobs: number[] }>;
   /**

@@ -13,7 +13,8 @@ import type { GpuContext } from '../../src/gpu/context.ts';
 import { readModelFolder } from '../../src/headless/files.ts';
 import { Generator } from '../../src/model/generator.ts';
 import { Transformer, type TransformerOptions } from '../../src/model/transformer.ts';
-import { generateText, promptIds } from '../../src/run/generateText.ts';
+import { generateText } from '../../src/run/generateText.ts';
+import { promptIds } from '../../src/run/promptText.ts';
 import { FAMILY_FOLDERS, familyFolder, type Golden, openWeights, readJson, readTensors, type TextGolden } from '../support/goldenFolder.ts';
 import {
   backward,
