@@ -11,6 +11,7 @@ import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { presetRecipe } from '../../src/run/presets.ts';
 import type { ArmResult, RunEvent } from '../../src/run/events.ts';
 import { CODE_DEFAULTS, type Recipe } from '../../src/run/recipe.ts';
+import { findings } from './support/axe.ts';
 import {
   button,
   downloadBy,
@@ -106,20 +107,24 @@ describe.runIf(model)('a dropped model', () => {
     return (await page.getByLabel('Written by the model').textContent()) ?? '';
   }
 
-  it('R11 with a tokenizer whose pattern has no end is stopped at 2 s on a page that stays fluid, and goes on', async () => {
-    const tokenizer = JSON.parse(readFileSync(modelFiles.find((path) => path.endsWith('tokenizer.json'))!, 'utf8')) as object;
-    const pattern = { type: 'Split', pattern: { Regex: '(?:a+)+b|[A-Za-z ]+' }, behavior: 'Isolated', invert: false };
-    const hostile = await lab.open();
-    const files = modelFiles.map((path) => ({
-      name: basename(path),
-      mimeType: '',
-      buffer: path.endsWith('/tokenizer.json') ? Buffer.from(JSON.stringify({ ...tokenizer, pre_tokenizer: pattern })) : readFileSync(path),
-    }));
-    await dropFiles(hostile.page, files);
-    await hostile.page.getByText(/260 k parameters/).waitFor();
-    await hostile.page.getByLabel(/^Prompt for/).fill(`${'a'.repeat(40)}!`);
-    await hostile.page.getByLabel('Max tokens').fill('4');
-    const longestGap = hostile.page.evaluate(async () => {
+  /** Drops the model with other contents of one of its files. */
+  async function dropWith(on: Page, changed: string, change: (json: object) => object): Promise<void> {
+    const files = modelFiles.map((path) => {
+      const buffer = readFileSync(path);
+      const isIt = basename(path) === changed;
+      return {
+        name: basename(path),
+        mimeType: '',
+        buffer: isIt ? Buffer.from(JSON.stringify(change(JSON.parse(String(buffer))))) : buffer,
+      };
+    });
+    await dropFiles(on, files);
+    await on.getByText(/260 k parameters/).waitFor();
+  }
+
+  /** The longest time between two pictures of the page, over three seconds. */
+  const longestGapMs = (on: Page): Promise<number> =>
+    on.evaluate(async () => {
       const until = performance.now() + 3000;
       let longest = 0;
       for (let last = performance.now(); last < until; ) {
@@ -129,6 +134,14 @@ describe.runIf(model)('a dropped model', () => {
       }
       return longest;
     });
+
+  it('R11 with a tokenizer whose pattern has no end is stopped at 2 s on a page that stays fluid, and goes on', async () => {
+    const pattern = { type: 'Split', pattern: { Regex: '(?:a+)+b|[A-Za-z ]+' }, behavior: 'Isolated', invert: false };
+    const hostile = await lab.open();
+    await dropWith(hostile.page, 'tokenizer.json', (tokenizer) => ({ ...tokenizer, pre_tokenizer: pattern }));
+    await hostile.page.getByLabel(/^Prompt for/).fill(`${'a'.repeat(40)}!`);
+    await hostile.page.getByLabel('Max tokens').fill('4');
+    const longestGap = longestGapMs(hostile.page);
     await button(hostile.page, 'Write').click();
     await hostile.page
       .getByText(/tokenizer took longer than 2 s and was stopped/)
@@ -147,6 +160,74 @@ describe.runIf(model)('a dropped model', () => {
     await hostile.page.getByText(/^It could not run as it is: The tokenizer took longer than 2 s/).waitFor();
     expect(hostile.faults).toEqual([]);
     await hostile.page.close();
+  });
+
+  const endless = '{% for a in range(100000) %}'.repeat(3) + '{% endfor %}'.repeat(3);
+  const exploding = "{% set a = namespace(t='x') %}{% for i in range(100000) %}{% set a.t = (a.t ~ a.t) | upper %}{% endfor %}{{ a.t }}";
+
+  it('R12 with a chat template without end, or one that explodes, is stopped at 2 s on a page that stays fluid, and plain text and a good one go on', async () => {
+    await page.getByLabel('Max tokens').fill('4');
+    for (const [chat_template, why] of [
+      [endless, /^The chat template took longer than 2 s and was stopped\. Give the prompt as plain text\.$/],
+      [exploding, /^The chat template (took longer than 2 s and was stopped|cannot be used: .*)\. Give the prompt as plain text\.$/],
+    ] as const) {
+      await dropWith(page, 'tokenizer_config.json', (config) => ({ ...config, chat_template }));
+      await page.getByLabel(/^Message to/).fill('Once upon a time');
+      const longestGap = longestGapMs(page);
+      await button(page, 'Send').click();
+      const sentAt = performance.now();
+      const alert = page.locator('form.trial').getByRole('alert');
+      await alert.waitFor();
+      expect(performance.now() - sentAt).toBeLessThan(5000);
+      expect(await alert.textContent()).toMatch(why);
+      expect(await longestGap).toBeLessThan(1000);
+      expect(await page.getByRole('list', { name: 'Conversation' }).count()).toBe(0);
+    }
+    await button(page, 'Plain text').click();
+    expect((await write('Once upon a time', 4)).length).toBeGreaterThan(16);
+    await button(page, 'Chat').click();
+
+    // and a good one: the conversation is what the template makes of it, by hand
+    const chat_template = '{{ bos_token }}{% for m in messages %}{{ m.content | trim }} {% endfor %}';
+    await dropWith(page, 'tokenizer_config.json', (config) => ({ ...config, chat_template }));
+    await page.getByLabel('System message, if any').fill('A story.');
+    await page.getByLabel('Max tokens').fill('8');
+    await page.getByLabel('Temperature').fill('0');
+    const turns = page.getByRole('list', { name: 'Conversation' }).getByRole('paragraph');
+    const sent = page.locator('details.sent');
+    const messages = ['Once upon a time', 'One day'];
+    const byHand = ['A story. '];
+    for (const [i, message] of messages.entries()) {
+      await page.getByLabel(/^Message to/).fill(message);
+      await page.keyboard.press('Enter');
+      await page.getByText('8 tokens,').waitFor({ timeout: RUN_LIMIT_MS });
+      await expect.poll(() => turns.count()).toBe(2 * i + 2);
+      byHand.push(`${byHand.at(-1)}${message} `);
+      expect(await sent.locator('pre').textContent()).toBe(`<s>${byHand.at(-1)}`);
+      const answer = (await turns.last().textContent()) ?? '';
+      byHand.push(`${byHand.at(-1)}${answer.trim()} `);
+      await expect.poll(() => page.getByLabel(/^Message to/).inputValue()).toBe('');
+    }
+    expect(await sent.getAttribute('open')).toBeNull();
+    await sent.locator('summary').click();
+    await page.setViewportSize({ width: 390, height: 900 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    expect(await findings(page)).toEqual([]);
+    const answers = [await turns.nth(1).textContent(), await turns.nth(3).textContent()];
+    expect(answers[0]).not.toBe(answers[1]);
+
+    await button(page, 'Plain text').click();
+    expect(await write(byHand[1] as string, 8)).toBe(`${byHand[1]}${answers[0]}`);
+    expect(await write(byHand[3] as string, 8)).toBe(`${byHand[3]}${answers[1]}`);
+    await button(page, 'Chat').click();
+    await button(page, 'New conversation').click();
+    expect(await turns.count()).toBe(0);
+
+    await page.getByLabel('Max tokens').fill('600');
+    await page.getByLabel(/^Message to/).fill('Tim');
+    await button(page, 'Send').click();
+    await page.getByText(/^A prompt of \d+ tokens and 600 new ones exceed the context of 512\./).waitFor();
+    expect(await page.getByLabel(/^Message to/).inputValue()).toBe('Tim');
   });
 
   it('writes greedily what the reference wrote, to the last token, from nothing and from the first words', async () => {
