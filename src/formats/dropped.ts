@@ -149,6 +149,8 @@ async function readFile(parts: Parts, { path, source }: DroppedFile, goodRowsAlo
     const { recipeText, logText, hasModels } = await readZipRun({ ...source, name: path });
     takeRecipe(parts, path, recipeText);
     parts.log = logText === null ? null : { file: path, text: logText, hasModels };
+  } else if (magic === 'parquet') {
+    await readDataset(parts, path, source, goodRowsAlone);
   } else if (await isRunLog(source)) {
     take(parts, 'the log of a run', path);
     parts.log = { file: path, text: await readText(source, path), hasModels: false };

@@ -1,9 +1,11 @@
-// Rows of a dataset file: JSONL, a JSON array, plain text, each also gzipped. Read as a stream: a gzip bomb stops at its cap and a line of
-// any length costs no more than one read. Rows have no prototype, so a key `__proto__` is data.
+// Rows of a dataset file: JSONL, a JSON array, CSV or TSV with a header, plain text, each also gzipped; and Parquet (formats/parquet). Read as a stream: a gzip
+// bomb stops at its cap and a line of any length costs no more than one read. Rows have no prototype, so a key `__proto__` is data.
 // Rows are as JSON.parse gives them, or exact (formats/exactJson.ts): then no digit of a number is lost. Python's bare NaN and Infinity are read too.
-// Refuses (FormatError) binary data, text that is not UTF-8, and files over the limits below; and (BadRows) more than 5 % bad rows, unless the good ones
-// alone were asked for.
+// JSON, text and Parquet are told by what is in them; a table must be named .csv or .tsv as well, for any text could be one.
+// Refuses (FormatError) binary data, text that is not UTF-8, headers of tables that name no columns or one twice, and files over the limits below; and
+// (BadRows) more than 5 % bad rows, rows of a table with more or fewer fields than its header included, unless the good ones alone were asked for.
 import { type ByteSource, fromBytes } from './byteSource.ts';
+import { type CsvRecord, splitRecords } from './csv.ts';
 import { type ExactJson, JsonNumber, parseExactJson, toPlain } from './exactJson.ts';
 import { FormatError, quote, showBytes } from './formatError.ts';
 import { isObject, parseJson, withoutPrototypes } from './json.ts';
@@ -31,7 +33,7 @@ export interface BadRow {
 }
 
 export type RowsFile =
-  | { kind: 'jsonl'; rows: Record<string, unknown>[]; badRows: BadRow[] }
+  | { kind: 'rows'; rows: Record<string, unknown>[]; badRows: BadRow[] }
   | { kind: 'text'; rows: []; badRows: []; text: string };
 
 /** A row whose values are exact. */
@@ -46,12 +48,15 @@ export interface ExactRows {
 type Parse = (text: string, what: string) => unknown;
 interface Reading {
   parse: Parse;
+  exact: boolean;
   goodRowsAlone: boolean;
 }
 
 const MAX_LINE = 16_000_000;
 const MAX_WHOLE = 256_000_000;
 const MAX_ROWS = 1_000_000;
+/** Columns of a table. */
+const MAX_FIELDS = 2000;
 const MAX_BAD_SHARE = 0.05;
 const READ_BYTES = 1 << 20;
 const INFLATE_FLOOR = 64_000_000;
@@ -60,15 +65,17 @@ const INFLATE_RATIO = 100;
 /** Of a first line longer than MAX_LINE only this much is looked at. */
 const LONG_LINE_SAMPLE = 4096;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+const TABLE_NAME = /\.[ct]sv(\.gz)?$/i;
+const PARQUET_NAME = /\.parquet$/i;
 
 /** @param name for messages and its extension; only needed with bytes. Throws FormatError; with `goodRowsAlone` no BadRows. */
 export function readRows(data: ByteSource | Uint8Array, name?: string, goodRowsAlone = false): Promise<RowsFile> {
-  return readWith({ parse: parsePlain, goodRowsAlone }, data, name);
+  return readWith({ parse: parsePlain, exact: false, goodRowsAlone }, data, name);
 }
 
 /** As readRows, with exact values; refuses plain text. */
 export async function readExactRows(data: ByteSource | Uint8Array, name?: string, goodRowsAlone = false): Promise<ExactRows> {
-  const file = await readWith({ parse: parseExact, goodRowsAlone }, data, name);
+  const file = await readWith({ parse: parseExact, exact: true, goodRowsAlone }, data, name);
   if (file.kind === 'text') {
     const shown = quote(name ?? (data instanceof Uint8Array ? 'data' : data.name));
     throw new FormatError(`${shown} is plain text and not rows. Give one JSON object per line, or an array of objects.`);
@@ -104,31 +111,46 @@ async function readWith(reading: Reading, data: ByteSource | Uint8Array, name?: 
   const source = data instanceof Uint8Array ? fromBytes(name ?? 'data', data) : data;
   const file = name ?? source.name;
   if (source.size === 0) throw new FormatError(`${quote(file)} is empty.`);
+  if (await isParquet(source)) {
+    const { readParquetRows } = await import('./parquet/parquet.ts');
+    return finishRows(file, await readParquetRows(source, file, MAX_ROWS, reading.exact), [], true);
+  }
+  if (PARQUET_NAME.test(file)) throw new FormatError(`${quote(file)} is named .parquet and is no Parquet file. Download it again.`);
   const chunks = await openChunks(source, file);
   const start = await readFirstLine(chunks, file);
   const rest = joinChunks(start.bytes, chunks);
   const form = guessForm(start.bytes, start.lineBytes, file);
   if (form === 'rows') return readLines(reading, rest, file);
+  if (form === 'table') return readTable(reading, rest, file);
   const text = await readText(rest, file);
   return form === 'array' ? readArray(reading, text, file) : { kind: 'text', rows: [], badRows: [], text };
 }
 
 /** True where the name says rows rather than text. */
 export function namesRows(file: string): boolean {
+  return namesJson(file) || TABLE_NAME.test(file) || PARQUET_NAME.test(file);
+}
+
+function namesJson(file: string): boolean {
   return /\.(jsonl|ndjson|json)(\.gz)?$/i.test(file);
 }
 
-function guessForm(head: Uint8Array, lineBytes: number, file: string): 'rows' | 'array' | 'text' {
+async function isParquet(source: ByteSource): Promise<boolean> {
+  return String.fromCharCode(...(await source.read(0, Math.min(4, source.size)))) === 'PAR1';
+}
+
+function guessForm(head: Uint8Array, lineBytes: number, file: string): 'rows' | 'array' | 'table' | 'text' {
   const line = new TextDecoder('utf-8').decode(head.subarray(0, lineBytes)).trim();
-  if (line.startsWith('[') && namesRows(file)) return 'array';
+  if (TABLE_NAME.test(file)) return line.startsWith('{') && isRow(line) ? 'rows' : 'table';
+  if (line.startsWith('[') && namesJson(file)) return 'array';
   if (/\.(jsonl|ndjson)(\.gz)?$/i.test(file)) return 'rows';
   if (line.startsWith('{')) {
     if (isRow(line)) return 'rows';
-    if (namesRows(file))
+    if (namesJson(file))
       throw new FormatError(`${quote(file)} holds one JSON value and not rows. Give one JSON object per line, or an array of objects.`);
   }
   if (line.startsWith('[{') && line.endsWith('}]')) return 'array';
-  if (namesRows(file))
+  if (namesJson(file))
     throw new FormatError(`${quote(file)} begins with ${quote(line, 40)}, which is no row. Give one JSON object per line.`);
   return 'text';
 }
@@ -142,19 +164,76 @@ function isRow(line: string): boolean {
 }
 
 async function readLines({ parse, goodRowsAlone }: Reading, chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
-  const rows: Record<string, unknown>[] = [];
-  const badRows: BadRow[] = [];
-  for await (const line of splitLines(chunks, MAX_LINE)) {
-    const message = takeLine(parse, line, rows);
-    if (message !== null) badRows.push({ line: line.number, message });
+  const taken = new TakenRows(file, 'Give one JSON object per line.');
+  for await (const line of splitLines(chunks, MAX_LINE)) taken.take(line.number, takeLine(parse, line, taken.rows));
+  return finishRows(file, taken.rows, taken.badRows, goodRowsAlone);
+}
+
+/** A table: the names of its fields, then a row with as many values in each record. */
+async function readTable({ goodRowsAlone }: Reading, chunks: AsyncIterable<Uint8Array>, file: string): Promise<RowsFile> {
+  const tabs = /\.tsv(\.gz)?$/i.test(file);
+  const taken = new TakenRows(file, 'Write it as RFC 4180 says: quotes around values with commas, quotes or line ends.');
+  let names: string[] | null = null;
+  const takeRecord = ({ line, fields, message }: CsvRecord): void => {
+    if (names === null) names = headerOf(fields, message, tabs, file);
+    else if (fields === null) taken.take(line, message);
+    else if (fields.length !== names.length) taken.take(line, `has ${fields.length} fields in place of ${names.length}`);
+    else {
+      const row: Record<string, unknown> = Object.create(null);
+      for (let i = 0; i < names.length; i++) row[names[i]!] = fields[i];
+      taken.rows.push(row);
+      taken.take(line, null);
+    }
+  };
+  for await (const records of splitRecords(chunks, tabs ? '\t' : ',', MAX_LINE, file)) records.forEach(takeRecord);
+  return finishRows(file, taken.rows, taken.badRows, goodRowsAlone);
+}
+
+/** Names of the columns; one without a name, as an index is written, is called by its place. */
+function headerOf(fields: string[] | null, message: string | null, tabs: boolean, file: string): string[] {
+  const shown = quote(file);
+  const what = `${shown} is named as a table`;
+  if (fields === null)
+    throw new FormatError(`${what}, but its first line is no header: ${message}. Begin it with the names of its columns.`);
+  if (fields.every((name) => name.trim() === ''))
+    throw new FormatError(`${what}, but its first line names no column. Begin it with the names of its columns.`);
+  if (fields.length > MAX_FIELDS) throw new FormatError(`${shown} has ${fields.length} columns; up to ${MAX_FIELDS} are read.`);
+  const [only] = fields;
+  const other = tabs ? ',' : /[;\t]/.exec(only!)?.[0];
+  if (fields.length === 1 && other !== undefined && only!.includes(other))
+    throw new FormatError(
+      `${shown} has ${other === '\t' ? 'tabs' : quote(other)} between the names of its columns. Put ${tabs ? 'tabs' : 'commas'} there` +
+        `${other === ',' ? ', or name it .csv' : other === '\t' ? ', or name it .tsv' : ''}.`,
+    );
+  const names = fields.map((name, i) => (name === '' ? `column ${i + 1}` : name));
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new FormatError(`${shown} has two columns ${quote(twice)}. Rename one of them.`);
+  return names;
+}
+
+/** Rows and what is wrong with others, within the limits of both. */
+class TakenRows {
+  readonly rows: Record<string, unknown>[] = [];
+  readonly badRows: BadRow[] = [];
+  private readonly file: string;
+  private readonly advice: string;
+
+  constructor(file: string, advice: string) {
+    this.file = file;
+    this.advice = advice;
+  }
+
+  /** @param message null where the line's row, if any, is among the rows. */
+  take(line: number, message: string | null): void {
+    const { badRows, rows, file, advice } = this;
+    if (message !== null) badRows.push({ line, message });
     if (rows.length > MAX_ROWS) throw new FormatError(tooManyRows(file));
     if (badRows.length > (MAX_ROWS * MAX_BAD_SHARE) / (1 - MAX_BAD_SHARE))
       throw new FormatError(
-        `${quote(file)}: more than ${badRows.length - 1} of its rows cannot be read, which is the limit; it was read to line ${line.number}. ` +
-          `First: ${listed(badRows)}. Give one JSON object per line.`,
+        `${quote(file)}: more than ${badRows.length - 1} of its rows cannot be read, which is the limit; it was read to line ${line}. ` +
+          `First: ${listed(badRows)}. ${advice}`,
       );
   }
-  return finishRows(file, rows, badRows, goodRowsAlone);
 }
 
 /** Appends the line's row, if any; returns what is wrong with it. */
@@ -202,7 +281,7 @@ function finishRows(file: string, rows: Record<string, unknown>[], badRows: BadR
       `${quote(file)}: none of its ${total} rows can be read. First: ${listed(badRows)}. Correct them and drop the file again.`,
     );
   if (badRows.length > total * MAX_BAD_SHARE && !goodRowsAlone) throw new BadRows(file, rows.length, badRows);
-  return { kind: 'jsonl', rows, badRows };
+  return { kind: 'rows', rows, badRows };
 }
 
 /** The first three. */
@@ -266,7 +345,8 @@ async function readFirstLine(chunks: AsyncIterator<Uint8Array>, file: string): P
 function refuseBinary(head: Uint8Array, file: string): void {
   const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
   if (utf16) throw new FormatError(`${quote(file)} is UTF-16 text. Save it as UTF-8 and drop it again.`);
-  if (head.subarray(0, 4096).includes(0)) throw new FormatError(`${quote(file)} is binary data, neither JSONL nor text.`);
+  if (head.subarray(0, 4096).includes(0))
+    throw new FormatError(`${quote(file)} is binary data that is not known: neither Parquet nor text.`);
 }
 
 async function* joinChunks(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

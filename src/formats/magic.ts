@@ -19,17 +19,13 @@ export function sniff(path: string, head: Uint8Array): Magic {
   return null;
 }
 
-/** Throws the FormatError that says why such a file is refused and how to convert it; 'zip', 'gguf' and null pass. */
+/** Throws the FormatError that says why such a file is refused and how to convert it; 'zip', 'gguf', 'parquet' and null pass. */
 export function refuseMagic(file: string, magic: Magic): void {
   switch (magic) {
     case 'pickle':
       throw new FormatError(
         `${quote(file)} is a Python pickle, which can run any code when it is opened, so it is refused unread. A model is converted with ` +
           'transformers: AutoModelForCausalLM.from_pretrained("folder").save_pretrained("out", safe_serialization=True); then drop the folder "out".',
-      );
-    case 'parquet':
-      throw new FormatError(
-        `${quote(file)} is a Parquet file, which is not read. Convert it: pandas.read_parquet(f).to_json("rows.jsonl", orient="records", lines=True).`,
       );
     case 'hdf5':
       throw new FormatError(

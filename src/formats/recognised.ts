@@ -60,7 +60,7 @@ export interface RecognisedFiles {
   };
   dataset: null | {
     name: string;
-    kind: 'jsonl' | 'text';
+    kind: 'rows' | 'text';
     rows: number;
     badRows: number;
     /** The first of them, with what is wrong. */

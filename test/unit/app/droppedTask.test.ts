@@ -16,7 +16,7 @@ const model = {
 };
 const rows = {
   name: 'HumanEval.jsonl',
-  kind: 'jsonl' as const,
+  kind: 'rows' as const,
   rows: 164,
   badRows: 0,
   badLines: [],

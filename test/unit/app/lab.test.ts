@@ -511,7 +511,7 @@ describe('the lab', () => {
     expect(missingForRecipe(state().recognised!)).toMatch(/good rows of d/);
     const dataset = {
       name: 'd',
-      kind: 'jsonl' as const,
+      kind: 'rows' as const,
       rows: 9,
       badRows: 1,
       badLines: asks.badLines,
@@ -535,7 +535,7 @@ describe('the lab', () => {
     const { lab, state, worker } = await openedLab();
     const dataset = {
       name: 'd',
-      kind: 'jsonl' as const,
+      kind: 'rows' as const,
       rows: 1,
       badRows: 0,
       badLines: [],

@@ -275,7 +275,7 @@ test.skipIf(!hasBenchmarks)('HumanEval and MBPP are recognised as they are publi
   for (const [name, [rows, prompt, solution, suite]] of Object.entries(expected)) {
     const { dataset, problems } = (await drop({ [name]: benchmarkFile(name) })).recognised;
     expect(problems).toEqual([]);
-    expect(dataset).toMatchObject({ name, kind: 'jsonl', rows, mapping: { prompt, solution }, problems: { name: suite, rows } });
+    expect(dataset).toMatchObject({ name, kind: 'rows', rows, mapping: { prompt, solution }, problems: { name: suite, rows } });
   }
 });
 

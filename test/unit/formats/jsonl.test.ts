@@ -20,7 +20,7 @@ async function refusal(bytes: Uint8Array | ByteSource, name: string): Promise<st
 
 test('JSONL with a byte-order mark, CRLF, blank lines and no last line end gives its rows', async () => {
   const file = await readRows(bytesOf('\ufeff\r\n{"a":1}\r\n\r\n  {"a":"x\\r\\ny"}\n\n{"a":null}'), 'rows.jsonl');
-  expect(file).toMatchObject({ kind: 'jsonl', badRows: [] });
+  expect(file).toMatchObject({ kind: 'rows', badRows: [] });
   expect(file.rows).toEqual([{ a: 1 }, { a: 'x\r\ny' }, { a: null }]);
 });
 
@@ -29,7 +29,7 @@ test('gzip, arrays and text are recognised by content', async () => {
   expect((await readRows(gzipSync(bytesOf(rows)), 'rows.jsonl.gz')).rows).toHaveLength(2);
   expect((await readRows(gzipSync(bytesOf(rows)), 'no extension')).rows).toHaveLength(2);
   expect((await readRows(bytesOf('[{"a":1},\n{"a":2}]'), 'rows.json')).rows).toEqual([{ a: 1 }, { a: 2 }]);
-  expect((await readRows(bytesOf('{"a":1}'), 'rows.txt')).kind).toBe('jsonl');
+  expect((await readRows(bytesOf('{"a":1}'), 'rows.txt')).kind).toBe('rows');
   const text = await readRows(bytesOf('[Music]\nOnce upon a time\r\né'), 'story.txt');
   expect(text).toMatchObject({ kind: 'text', text: '[Music]\nOnce upon a time\r\né' });
   expect(await readRows(gzipSync(bytesOf('{ a set }\n')), 'x.txt.gz')).toMatchObject({ kind: 'text', text: '{ a set }\n' });
@@ -142,6 +142,6 @@ test.skipIf(!hasBenchmarks)('public benchmark files are read as published', asyn
   };
   for (const [name, [rows, bad]] of Object.entries(counts)) {
     const file = await readRows(benchmarkFile(name), name);
-    expect([name, file.kind, file.rows.length, file.badRows.length]).toEqual([name, 'jsonl', rows, bad]);
+    expect([name, file.kind, file.rows.length, file.badRows.length]).toEqual([name, 'rows', rows, bad]);
   }
 });
