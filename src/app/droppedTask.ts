@@ -59,7 +59,7 @@ export function missingForRecipe({ model, dataset, asks }: Recognised, mapping: 
   if (asks) return `Say first whether the good rows of ${asks.file} will do.`;
   if (!model && !dataset) return 'Drop a model folder and a dataset to use them.';
   if (!model) return 'Drop a model folder too: the embedded model reads only its own small vocabulary.';
-  if (!dataset) return 'Drop a dataset too: JSONL with a prompt and a solution per row, or text.';
+  if (!dataset) return 'Drop a dataset too: rows with a prompt and a solution (JSONL, JSON, Parquet or CSV), or text.';
   if (!model.hasTokenizer) return 'Drop the model folder with its tokenizer.json: without it the dataset cannot be read as tokens.';
   if (mapping?.kind === 'mapped' && mapping.tests === '')
     return 'Choose the field of its tests, or read the rows as prompts and solutions.';

@@ -70,7 +70,7 @@ export async function readAdapterFolder(dir: string, architecture: Architecture)
   return readPeft(architecture, readFileSync(files[0], 'utf8'), await readSafetensors(fileSource(files[1])));
 }
 
-/** A dataset file: JSONL (also gzipped), a JSON array or text. */
+/** A dataset file: JSONL, a JSON array, CSV or text (each also gzipped), or Parquet. */
 export async function readDataset(path: string): Promise<Dataset> {
   if (!existsSync(path)) throw new InputError(`--data ${path} does not exist.`);
   const { dataset, recognised } = await recognise([{ path: basename(path), source: fileSource(path) }]);

@@ -16,7 +16,7 @@ import type { ProgramJudge } from './judge.ts';
 import { type Recipe, RecipeError } from './recipe.ts';
 
 export interface Dataset {
-  /** Rows of a JSONL file; text files are one row with the field "text". */
+  /** Rows of the file; text files are one row with the field "text". */
   rows: Record<string, unknown>[];
   /** The file itself, from which problems are read with their numbers exact. */
   file?: ByteSource;
@@ -66,7 +66,7 @@ export function datasetCorpus(recipe: Recipe & { task: DatasetTask }, vocabulary
   const { task } = recipe;
   const { tokenizer, dataset } = dropped;
   if (!tokenizer) throw new RecipeError(`A ${task.kind} task needs the model's tokenizer. Drop tokenizer.json with the model.`);
-  if (!dataset) throw new RecipeError(`A ${task.kind} task needs a dataset. Drop a JSONL or text file.`);
+  if (!dataset) throw new RecipeError(`A ${task.kind} task needs a dataset. Drop rows (JSONL, JSON, Parquet or CSV) or text.`);
   const form: LatentForm =
     task.kind === 'code'
       ? textLatentForm(tokenizer, recipe.ra3.maxLatentTokens)

@@ -59,7 +59,7 @@ const TEST_MS = 6000;
 
 type Reader = (row: ExactRow, id: string) => Omit<PythonProblem, 'id' | 'suite' | 'caveat'> & { caveat?: string | null };
 
-/** Reads a JSONL file (also gzipped) or a JSON array. Throws FormatError; with `goodRowsAlone` bad rows are only counted, however many. */
+/** Reads a file of rows (formats/jsonl.ts). Throws FormatError; with `goodRowsAlone` bad rows are only counted, however many. */
 export async function readProblemFile(
   data: ByteSource | Uint8Array,
   name: string,

@@ -52,8 +52,8 @@ export function DropZone() {
           <div>
             <p>Drop a model or a dataset</p>
             <p className="detail">
-              A model folder, a GGUF file, JSONL, JSON or text, a recipe, or a bundle of an earlier run. It is read in this tab and named;
-              nothing runs and nothing is sent.
+              A model folder, a GGUF file, rows as JSONL, JSON, Parquet or CSV, text, a recipe, or a bundle of an earlier run. It is read in
+              this tab and named; nothing runs and nothing is sent.
             </p>
           </div>
         </div>

@@ -1,4 +1,4 @@
-// R18 and R14 on the page: whatever mix of files is dropped, the page says what each was recognised as, or what to do about it. A dataset with many bad
+// R18, R15 and R14 on the page: whatever mix of files is dropped, the page says what each was recognised as, or what to do about it. A dataset with many bad
 // rows is asked about. Nothing starts by itself. R48: a dropped log with broken numbers has its alerts.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,12 @@ import { dirname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
-import { type Files, MIXES } from '../support/droppedMixes.ts';
+import { type Files, MIXES, parquet } from '../support/droppedMixes.ts';
+import { dataPage, oneColumn, run, sized } from '../support/parquetBytes.ts';
 import { button, dropFiles, LabBrowser } from './support/labBrowser.ts';
+
+/** A hundred bytes that state a million rows. */
+const NULLS = { rows: 1_000_000, pages: [dataPage(1_000_000, 0, sized(run(1_000_000, 0)))] };
 
 describe('the page of a drop', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ra3-mixes-'));
@@ -58,7 +62,7 @@ describe('the page of a drop', () => {
       if (expected.family) expect(said, mix).toMatch(new RegExp(`Model .*${expected.family}, [\\d.,kMB ]+ parameters`));
       else expect(said, mix).not.toMatch(/ parameters, /);
       if (expected.tokenizer !== undefined) expect(said, mix).toContain(expected.tokenizer ? 'with tokenizer' : 'no tokenizer');
-      if (expected.dataset) expect(said, mix).toMatch(new RegExp(`Dataset ${name}/${expected.dataset} .*1 rows`));
+      if (expected.dataset) expect(said, mix).toMatch(new RegExp(`Dataset ${name}/${expected.dataset} .*${expected.rows ?? 1} rows`));
       // the recipe of these mixes lacks its task: that is said, too
       const wanted = [...expected.problems.map((file) => `${name}/${file}`), ...(expected.recipe ? ['recipe.json'] : [])].sort();
       expect(problems.map((text) => text.split(' ')[0]).sort(), mix).toEqual(wanted);
@@ -66,6 +70,23 @@ describe('the page of a drop', () => {
       for (const text of problems) expect(text, mix).toMatch(/^\S+ .{20,}\.$/s);
       expect(await page.title(), mix).toBe('RA3 Lab');
     }
+  });
+
+  it('R15 a Parquet file has its rows and fields on the page, a hostile one is refused by name, and the page goes on', async () => {
+    await page.reload();
+    const dropped = (name: string, bytes: Uint8Array) =>
+      dropFiles(page, [{ name, mimeType: 'application/vnd.apache.parquet', buffer: Buffer.from(bytes) }]);
+    const problems = page.getByRole('list', { name: 'Problems' });
+    await dropped('bomb.parquet', oneColumn(NULLS));
+    await problems.getByText(/unpacks to more than 64 MB, which is the limit for its size/).waitFor();
+    expect(await problems.innerText()).toContain('bomb.parquet');
+    await dropped('packed.parquet', parquet('some_brotli'));
+    await problems.getByText(/is packed by BROTLI; .* Convert it: /).waitFor();
+    await dropped('mbpp.parquet', parquet('mbpp'));
+    await page.getByText('3 rows; fields task_id, text, code, test_list, test_setup_code, challenge_test_list').waitFor();
+    await page.getByText('MBPP: 3 problems with 4 tests').waitFor();
+    await page.getByText('Write a function double.').first().waitFor();
+    expect(await page.title()).toBe('RA3 Lab');
   });
 
   it('R14 on the page: the count, the first bad rows and why, and nothing is used before “Use the 90 good rows”', async () => {

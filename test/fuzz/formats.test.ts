@@ -151,6 +151,8 @@ const READERS: Record<string, { valid: Uint8Array; read: (bytes: Uint8Array) => 
   'gzipped jsonl': { valid: gzipSync(ROWS), read: (bytes) => readRows(bytes, 'rows.jsonl.gz') },
   'exact rows': { valid: ROWS, read: (bytes) => readExactRows(bytes, 'rows.jsonl') },
   array: { valid: encoder.encode('[{"a":1},{"a":2}]'), read: (bytes) => readRows(bytes, 'rows.json') },
+  csv: { valid: encoder.encode('prompt,code\r\n"a ""b"", c","d\ne"\r\nf,g\r\n'), read: (bytes) => readRows(bytes, 'rows.csv') },
+  'gzipped tsv': { valid: gzipSync(encoder.encode('prompt\tcode\na\tb\n')), read: (bytes) => readRows(bytes, 'rows.tsv.gz') },
   text: { valid: encoder.encode('Once upon a time\n'), read: (bytes) => readRows(bytes, 'story.txt') },
   zip: {
     valid: writeBundle({ 'recipe.json': RECIPE, 'log.jsonl': 'x' }),
@@ -224,6 +226,8 @@ test('R07 any mix of files under any known name gives a recognition and never th
     'tokenizer_config.json',
     'recipe.json',
     'rows.jsonl',
+    'rows.csv',
+    'rows.parquet',
     'a.json',
     'x.zip',
     'a.bin',

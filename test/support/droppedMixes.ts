@@ -6,6 +6,8 @@ import { familyFolder, loraFolder } from './goldenFolder.ts';
 
 export type Files = Record<string, Uint8Array>;
 export const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+export const parquet = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../golden/parquet/${name}.parquet`, import.meta.url)));
 export const gguf = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/gguf/${name}.gguf`, import.meta.url)));
 
 /** The files of a folder, below `under`. */
@@ -26,6 +28,8 @@ export interface Expected {
   family: string | null;
   tokenizer?: boolean;
   dataset?: string;
+  /** Of the dataset; 1 where it is left out. */
+  rows?: number;
   recipe?: boolean;
   /** Files that are refused, in order of their names. */
   problems: string[];
@@ -80,13 +84,14 @@ export const MIXES: [string, Files, Expected][] = [
     { family: 'llama', tokenizer: false, problems: ['tokenizer.json'] },
   ],
   [
-    'a folder, Parquet rows, a picture and a bundle of a run',
+    'a folder, Parquet rows, others that are damaged, a picture and a bundle of a run',
     {
       ...family('gemma3_text'),
-      'train.parquet': text('PAR1 ... PAR1'),
+      'test.parquet': text('PAR1 ... PAR1'),
+      'train.parquet': parquet('mbpp'),
       'plot.png': Uint8Array.of(0x89, 0x50, 0x4e, 0x47),
       'run.zip': writeBundle({ 'recipe.json': new TextDecoder().decode(RECIPE), 'model/ra3/config.json': '{}' }),
     },
-    { family: 'gemma3_text', recipe: true, problems: ['plot.png', 'train.parquet'] },
+    { family: 'gemma3_text', dataset: 'train.parquet', rows: 3, recipe: true, problems: ['plot.png', 'test.parquet'] },
   ],
 ];

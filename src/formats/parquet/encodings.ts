@@ -25,18 +25,18 @@ export class Cursor {
   }
 
   byte(): number {
-    if (this.left < 1) throw new RangeError('cut short');
+    if (this.left < 1) throw new RangeError('too few bytes');
     return this.bytes[this.at++]!;
   }
 
   take(length: number): Uint8Array {
-    if (!(length >= 0 && length <= this.left)) throw new RangeError('cut short');
+    if (!(length >= 0 && length <= this.left)) throw new RangeError('too few bytes');
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
   }
 
   uint32(): number {
-    if (this.left < 4) throw new RangeError('cut short');
+    if (this.left < 4) throw new RangeError('too few bytes');
     this.at += 4;
     return this.view.getUint32(this.at - 4, true);
   }

@@ -5,6 +5,8 @@ import { FormatError, quote } from '../formatError.ts';
 import type { Kind, ThriftReader } from './thrift.ts';
 
 const MAX_DEPTH = 24;
+/** Places of a decimal. */
+const MAX_SCALE = 100;
 export const MAX_COLUMNS = 2000;
 
 const PHYSICAL = ['BOOLEAN', 'INT32', 'INT64', 'INT96', 'FLOAT', 'DOUBLE', 'BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'] as const;
@@ -213,6 +215,8 @@ function treeOf(elements: Element[], file: string): Schema {
       if (!physical || element.children > 0 || isRoot) throw damaged(file, `its column ${quote(own.join('.'))} has no type`);
       if (physical === 'FIXED_LEN_BYTE_ARRAY' && !(element.width > 0))
         throw damaged(file, `its column ${quote(own.join('.'))} has ${element.width} bytes a value`);
+      if (node.meaning.is === 'decimal' && !(node.meaning.scale >= 0 && node.meaning.scale <= MAX_SCALE))
+        throw damaged(file, `its column ${quote(own.join('.'))} has decimals with ${node.meaning.scale} places`);
       if (leaves.length >= MAX_COLUMNS) throw tooWide(file);
       node.columns.push(leaves.length);
       leaves.push({

@@ -8,7 +8,6 @@ import type { Raw } from './encodings.ts';
 import type { Leaf } from './schema.ts';
 
 const MAX_DECIMAL_BYTES = 32;
-const MAX_SCALE = 100;
 const DAY_S = 86_400;
 /** The Julian day of 1970-01-01, from which INT96 counts. */
 const EPOCH_DAY = 2_440_588n;
@@ -102,7 +101,6 @@ function signedOf(bytes: Uint8Array): bigint {
 }
 
 function decimal(scale: number, exact: boolean, unscaled: (value: Raw) => bigint): Convert {
-  if (!(scale >= 0 && scale <= MAX_SCALE)) throw new RangeError(`decimals with ${scale} places`);
   return (raw) => {
     const value = unscaled(raw);
     const digits = String(value < 0n ? -value : value).padStart(scale + 1, '0');
