@@ -32,6 +32,7 @@ import { promptText, type WrittenPrompt } from './promptText.ts';
 import { profileStep } from './stepProfile.ts';
 import type { Checkpoint } from './runCore.ts';
 import { type RunInputs, type RunOutcome, runRecipe, VERSION } from './runner.ts';
+import { type TraceRow, tracesJsonl, tracesParquet } from './traceTable.ts';
 import { builtinTask } from '../tasks/builtin.ts';
 import { drawWeights, freshFolder } from './freshModel.ts';
 
@@ -88,6 +89,9 @@ type ReadEmbedded = (task: BuiltinKind) => Promise<EmbeddedFiles>;
 /** Work on texts by a dropped tokenizer and chat template, where it can be ended. */
 type TextsApart = Pick<TextWorker, 'encode' | 'encodeContinuations' | 'renderChat' | 'close'>;
 
+/** Programs that a bundle holds. */
+const MOST_TRACES = 2000;
+
 const isBuiltin = (kind: TaskKind): kind is BuiltinKind => BUILTIN_KINDS.some((k) => k === kind);
 
 export class Session {
@@ -102,7 +106,7 @@ export class Session {
   private from: DroppedModel | null = null;
   /** Set while an earlier run is held in place of one that ran here: what reads an embedded base. */
   private opened: ReadEmbedded | null = null;
-  private traces = '';
+  private traces: TraceRow[] = [];
   private samples: RunOutcome['samples'] = new Map();
   private corpus: Corpus | null = null;
   /** An arm on the device, ready to be measured again with other latents switched off. */
@@ -155,7 +159,7 @@ export class Session {
     this.recipe = recipe;
     this.arms = new Map(arms);
     this.samples = new Map();
-    this.traces = '';
+    this.traces = [];
     this.corpus = null;
     this.from = null;
     this.opened = embedded;
@@ -207,19 +211,14 @@ export class Session {
       this.device = gpu;
       this.arms = new Map([...arms].map(([arm, tensors]) => [arm, { ...folder, name: arm, weights: heldWeights(tensors) }]));
       this.samples = samples;
-      this.traces = infused
-        .slice(0, 2000)
-        .map((t) =>
-          JSON.stringify({
-            prompt: corpus.text(t.program.prompt),
-            lines: t.program.lines.map((l, i) => ({
-              thought: t.latents[i] ? corpus.text(t.latents[i] as number[]) : null,
-              text: corpus.text(l.tokens),
-            })),
-            ids: [...t.sequence.ids],
-          }),
-        )
-        .join('\n');
+      this.traces = infused.slice(0, MOST_TRACES).map((t) => ({
+        prompt: corpus.text(t.program.prompt),
+        lines: t.program.lines.map((l, i) => ({
+          thought: t.latents[i] ? corpus.text(t.latents[i] as number[]) : null,
+          text: corpus.text(l.tokens),
+        })),
+        ids: [...t.sequence.ids],
+      }));
       return summary;
     } finally {
       control.end();
@@ -417,8 +416,8 @@ export class Session {
   }
 
   /**
-   * Everything of the run: recipe.json, log.jsonl, summary.json, metrics.trl.jsonl and metrics.verl.jsonl (RLVR's, in their names), traces.jsonl,
-   * environment.json, samples/<arm>-<phase>.jsonl, model/<arm>/...
+   * Everything of the run: recipe.json, log.jsonl, summary.json, metrics.trl.jsonl and metrics.verl.jsonl (RLVR's, in their names), traces.jsonl and
+   * traces.parquet, environment.json, samples/<arm>-<phase>.jsonl, model/<arm>/...
    */
   async bundleFiles(): Promise<Record<string, Uint8Array | string>> {
     const end = this.events.at(-1);
@@ -427,7 +426,8 @@ export class Session {
       'summary.json': `${JSON.stringify(end?.type === 'end' ? end.summary : { status: 'running' }, null, 2)}\n`,
       'metrics.trl.jsonl': aliasedMetrics(this.events, 'trl'),
       'metrics.verl.jsonl': aliasedMetrics(this.events, 'verl'),
-      'traces.jsonl': this.traces ? `${this.traces}\n` : '',
+      'traces.jsonl': tracesJsonl(this.traces),
+      'traces.parquet': await tracesParquet(this.traces),
       'environment.json': `${JSON.stringify({ version: VERSION, adapter: this.gpu.report, userAgent: globalThis.navigator?.userAgent ?? 'node' }, null, 2)}\n`,
     };
     for (const [name, rows] of this.samples) files[`samples/${name}.jsonl`] = rows.map((row) => `${JSON.stringify(row)}\n`).join('');

@@ -2,7 +2,7 @@
 // Refuses names that would leave the folder into which the zip is unpacked.
 import { type Zippable, zipSync } from 'fflate';
 
-/** Text is written as UTF-8. Weights hardly compress and are stored as they are. */
+/** Text is written as UTF-8. Weights hardly compress, and Parquet is packed already: both are stored as they are. */
 export function writeBundle(files: Readonly<Record<string, Uint8Array | string>>): Uint8Array {
   const entries: Zippable = {};
   // The zip epoch in local time: zip times have no zone, so the bytes are the same everywhere.
@@ -13,7 +13,7 @@ export function writeBundle(files: Readonly<Record<string, Uint8Array | string>>
     }
     const content = files[name]!;
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-    entries[name] = [bytes, { level: name.endsWith('.safetensors') ? 0 : 6, mtime }];
+    entries[name] = [bytes, { level: /\.(safetensors|parquet)$/.test(name) ? 0 : 6, mtime }];
   }
   return zipSync(entries);
 }

@@ -110,7 +110,7 @@ export interface LabApi {
   exportModel(arm: Arm): Promise<Record<string, Uint8Array>>;
   /** The held run for RL engines elsewhere, as one zip: the chosen arms, data, reward, configurations, and what to check them by. */
   exportCluster(arms: Arm[]): Promise<Uint8Array>;
-  /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl, environment.json. With an id: a kept run's. */
+  /** The whole run as one zip: recipe.json, log.jsonl, summary.json, model/<arm>/..., traces.jsonl and .parquet, environment.json. With an id: a kept run's. */
   exportBundle(id?: string): Promise<Uint8Array>;
 }
 

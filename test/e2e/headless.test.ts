@@ -53,7 +53,15 @@ describe('a headless run', () => {
     expect(stdout).toMatch(/^RA3 +after RLVR +\d/m);
     expect(stdout).toMatch(/tokens\/s over/);
     const zipped = unzipSync(readFileSync(join(out, 'bundle.zip')));
-    for (const name of ['recipe.json', 'log.jsonl', 'summary.json', 'environment.json', 'traces.jsonl', 'model/ra3/model.safetensors']) {
+    for (const name of [
+      'recipe.json',
+      'log.jsonl',
+      'summary.json',
+      'environment.json',
+      'traces.jsonl',
+      'traces.parquet',
+      'model/ra3/model.safetensors',
+    ]) {
       expect(readFileSync(join(out, name)).equals(zipped[name]!), name).toBe(true);
     }
     expect(JSON.parse(readFileSync(join(out, 'recipe.json'), 'utf8'))).toEqual(TINY);

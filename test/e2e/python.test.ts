@@ -132,7 +132,13 @@ describe.runIf(model)('a run on Python problems from the command line', () => {
 
     const again = await run('again');
     expect(withoutTimes(readFileSync(join(again, 'log.jsonl'), 'utf8'))).toEqual(withoutTimes(text));
-    for (const file of ['model/ra3/model.safetensors', 'model/comments/model.safetensors', 'samples/ra3-after.jsonl', 'traces.jsonl'])
+    for (const file of [
+      'model/ra3/model.safetensors',
+      'model/comments/model.safetensors',
+      'samples/ra3-after.jsonl',
+      'traces.jsonl',
+      'traces.parquet',
+    ])
       expect(readFileSync(join(again, file)).equals(readFileSync(join(out, file))), file).toBe(true);
   });
 });
