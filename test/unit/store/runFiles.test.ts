@@ -1,6 +1,5 @@
 // R28, R29, R31, R32: whatever call fails, wherever the process ends, whichever bit flips, what was acknowledged is read back whole.
 import { describe, expect, it } from 'vitest';
-import type { RunEvent } from '../../../src/run/events.ts';
 import { crc32 } from '../../../src/formats/crc32.ts';
 import { readLogRecords, logRecord } from '../../../src/store/logRecords.ts';
 import {
@@ -8,7 +7,6 @@ import {
   keepInputs,
   keptInputs,
   leftByRuns,
-  openBundle,
   openCheckpoint,
   readLog,
   removeRun,
@@ -16,55 +14,41 @@ import {
   storedSizes,
 } from '../../../src/store/runFiles.ts';
 import { fromBytes } from '../../../src/formats/byteSource.ts';
+import { ENDED, findRun, goOn, said, state, stepsOf, wrongWith, writeRun } from '../../support/diskStory.ts';
 import { FakeFiles } from '../../support/fakeFiles.ts';
 
 const ID = 'a';
-const said = (n: number): RunEvent => ({ type: 'metrics', stage: 'rlvr', arm: 'ra3', step: n, values: { n } });
-const stepsOf = (events: readonly RunEvent[]): number[] => events.map((e) => (e.type === 'metrics' ? e.step : -1));
-const state = (n: number): Uint8Array => new Uint8Array(50).fill(n);
 const input = (path: string, ...bytes: number[]) => ({ path, sizeBytes: bytes.length, read: async () => Uint8Array.from(bytes) });
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
-/** Four checkpoints, each with an event before it. Gives the number of those that were acknowledged; a failure is swallowed, as the run does. */
+/** Gives the number of the last that was acknowledged. */
 async function work(files: FakeFiles): Promise<number> {
-  const writer = new RunWriter(files, ID);
   let acknowledged = 0;
-  for (let n = 1; n <= 4; n++) {
-    writer.take(said(n));
-    await writer.checkpoint(state(n)).then(
-      () => {
-        acknowledged = n;
-      },
-      () => undefined,
-    );
-  }
+  await writeRun(files, ID, (n) => {
+    acknowledged = n;
+  });
   return acknowledged;
 }
 
 async function bundleIn(files: FakeFiles): Promise<number[] | null> {
-  const blob = await openBundle(files, ID);
-  return blob && [...new Uint8Array(await blob.arrayBuffer())];
+  return (await findRun(files, ID)).bundle;
 }
 
 async function found(files: FakeFiles): Promise<{ n: number; steps: number[] }> {
-  const kept = await openCheckpoint(files, ID);
-  if (!kept) return { n: 0, steps: [] };
-  expect(new Set(kept.state).size).toBe(1);
-  expect(kept.state.length).toBe(50);
-  return { n: kept.state[0]!, steps: stepsOf(kept.events) };
+  const { n, steps, whole } = await findRun(files, ID);
+  expect(whole).toBe(true);
+  return { n, steps };
 }
 
 describe('a run on disk', () => {
-  it('R28 a write fails at call n, for every n: nothing acknowledged is lost, the next checkpoint is whole', async () => {
+  it('R28 a write fails at call n, for every n: nothing acknowledged is lost, the next checkpoint or the end is whole', async () => {
     const whole = new FakeFiles();
-    expect(await work(whole)).toBe(4);
+    expect(await work(whole)).toBe(ENDED);
     for (let n = 1; n <= whole.calls; n++) {
       const files = new FakeFiles();
       files.failAt = n;
       const acknowledged = await work(files);
-      const { n: newest, steps } = await found(files.reopened());
-      expect(newest, `failure at call ${n}`).toBeGreaterThanOrEqual(acknowledged);
-      expect(steps).toEqual(upTo(newest));
+      expect(wrongWith(await findRun(files.reopened(), ID), acknowledged), `failure at call ${n}`).toBe(null);
     }
   });
 
@@ -79,15 +63,12 @@ describe('a run on disk', () => {
         files.tornShare = tornShare;
         const acknowledged = await work(files);
         const after = files.reopened();
-        const { n: newest, steps } = await found(after);
-        expect(newest, `crash at call ${n}`).toBeGreaterThanOrEqual(acknowledged);
-        expect(steps).toEqual(upTo(newest));
+        const before = await findRun(after, ID);
+        expect(wrongWith(before, acknowledged), `crash at call ${n}`).toBe(null);
         // and it goes on from there
-        if (newest === 0) continue;
-        const { writer } = (await openCheckpoint(after, ID))!;
-        writer.take(said(newest + 1));
-        await writer.checkpoint(state(newest + 1));
-        expect(await found(after)).toEqual({ n: newest + 1, steps: upTo(newest + 1) });
+        if (before.n === 0) continue;
+        await goOn(after, ID);
+        expect(wrongWith(await findRun(after, ID), before.n + 1)).toBe(null);
       }
     },
   );
@@ -113,7 +94,11 @@ describe('a run on disk', () => {
 
   it('R32 a flipped bit, every one of the newest generation: it is found and the other generation is given', async () => {
     const files = new FakeFiles();
-    await work(files);
+    const writer = new RunWriter(files, ID);
+    for (const n of upTo(4)) {
+      writer.take(said(n));
+      await writer.checkpoint(state(n));
+    }
     const path = [...files.held.keys()].find((p) => p.endsWith('.even'))!;
     expect((await found(files)).n).toBe(4);
     for (let bit = 0; bit < files.held.get(path)!.length * 8; bit += 3) {
@@ -125,27 +110,7 @@ describe('a run on disk', () => {
     expect((await openCheckpoint(files, ID))!.otherDamaged).toBe(false);
   });
 
-  it.each(['fails', 'is the last'])('the end of a run leaves its bundle whole or its checkpoint, whichever call %s', async (how) => {
-    const ended = async (files: FakeFiles): Promise<boolean> => {
-      const writer = new RunWriter(files, ID);
-      await writer.checkpoint(state(1)).catch(() => undefined);
-      const before = (await openCheckpoint(files.reopened(), ID)) !== null;
-      await writer.end(Uint8Array.of(7, 8)).catch(() => undefined);
-      return before;
-    };
-    const whole = new FakeFiles();
-    await ended(whole);
-    for (let n = 1; n <= whole.calls; n++) {
-      const files = new FakeFiles();
-      if (how === 'fails') files.failAt = n;
-      else files.crashAt = n;
-      const acknowledged = await ended(files);
-      const after = files.reopened();
-      const bundle = await bundleIn(after);
-      if (bundle) expect(bundle, `call ${n}`).toEqual([7, 8]);
-      else if (acknowledged) expect((await found(after)).n, `call ${n}`).toBe(1);
-    }
-    // without room for both, the bundle takes the checkpoints' place
+  it('without room for both, the bundle of a run’s end takes the place of its checkpoints', async () => {
     const tight = new FakeFiles();
     const writer = new RunWriter(tight, ID);
     await writer.checkpoint(state(1));
