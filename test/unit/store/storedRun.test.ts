@@ -2,19 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { LINK_BASE_V1 } from '../../../src/share/linkBase.ts';
 import { parseStoredRun, ROW_VERSION } from '../../../src/store/storedRun.ts';
-
-/** As the first release with an index wrote it. Never changed: a later version of rows gets a fixture of its own. */
-const FIRST = {
-  version: 1,
-  id: '20261126-000000-a1b2c3',
-  name: 'tiny',
-  origin: 'run',
-  status: 'running',
-  startedAt: '2026-11-26T00:00:00.000Z',
-  recipe: LINK_BASE_V1,
-  tone: 3,
-  scores: [{ arm: 'ra3', kind: 'pass@1', value: 0.5 }],
-};
+import { FIRST_ROW as FIRST } from '../../support/storedRows.ts';
 
 describe('rows of the index', () => {
   it('R35 a row of the first index is read, its recipe filled with what later releases added', () => {
