@@ -8,6 +8,7 @@ import { type ByteSource, fromBytes } from '../../src/formats/byteSource.ts';
 import { recognise } from '../../src/formats/dropped.ts';
 import { FormatError } from '../../src/formats/formatError.ts';
 import { readRows } from '../../src/formats/jsonl.ts';
+import { unpackZstd } from '../../src/formats/parquet/zstd.ts';
 import {
   bytesOf,
   dataPage,
@@ -36,6 +37,9 @@ const LIST: Thrift[] = [
 const one = { rows: 1, pages: [dataPage(1, 0, bytesOf(there, x))] };
 const nulls = (count: number, rows = count) => ({ rows, pages: [dataPage(count, 0, sized(run(count, 0)))] });
 const chain = (depth: number) => [...Array.from({ length: depth }, (_, i) => ({ 4: `g${i}`, 5: 1 })), { 1: 6, 4: 'a' }];
+/** A frame of blocks that repeat a byte, each of 128 kB. */
+const zstdZeros = (blocks: number): Uint8Array =>
+  bytesOf([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58], ...Array.from({ length: blocks }, (_, i) => [i === blocks - 1 ? 3 : 2, 0, 16, 0]));
 const snappyZeros = (sizeBytes: number): Uint8Array =>
   bytesOf(
     varint(sizeBytes),
@@ -144,6 +148,21 @@ const HOSTILE: [string, Uint8Array, RegExp][] = [
     /unpacks to more than 64 MB/,
   ],
   [
+    'a zstd bomb',
+    oneColumn({ rows: 1, codec: 6, pages: [dataPage(1, 0, zstdZeros(600), { 2: 600 * 2 ** 17 })] }),
+    /unpacks to more than 64 MB/,
+  ],
+  [
+    'zstd that unpacks to more than it says',
+    oneColumn({ rows: 1, codec: 6, pages: [dataPage(1, 0, zstdZeros(3), { 2: 9 })] }),
+    /ZSTD data that cannot be unpacked/,
+  ],
+  [
+    'LZ4 that unpacks to more than it says',
+    oneColumn({ rows: 1, codec: 7, pages: [dataPage(1, 0, bytesOf([0x1f, 1, 1, 0], new Uint8Array(99).fill(255), [0]), { 2: 99 })] }),
+    /LZ4_RAW data that cannot be unpacked/,
+  ],
+  [
     'gzip that unpacks to more than it says',
     oneColumn({ rows: 1, codec: 2, pages: [dataPage(1, 0, gzipSync(new Uint8Array(5e6)), { 2: 9 })] }),
     /GZIP data/,
@@ -222,6 +241,17 @@ async function refusal(source: ByteSource): Promise<{ message: string; ms: numbe
   return { message: (error as FormatError).message, ms: (user + system) / 1000 };
 }
 
+/** Of a frame without a window and a checksum, as pyarrow writes it. */
+function endOfFrame(bytes: Uint8Array, from: number): number {
+  let at = from + 5 + [1, 2, 4, 8][bytes[from + 4]! >> 6]!;
+  for (let isLast = false; !isLast; ) {
+    const head = bytes[at]! + 256 * bytes[at + 1]! + 65536 * bytes[at + 2]!;
+    isLast = (head & 1) === 1;
+    at += 3 + (((head >> 1) & 3) === 1 ? 1 : head >> 3);
+  }
+  return at;
+}
+
 describe('R15 hostile Parquet', () => {
   test('what is right is read: a text, a list, nulls', async () => {
     expect((await readRows(oneColumn(one))).rows).toEqual([{ a: 'x' }]);
@@ -251,16 +281,21 @@ describe('R15 hostile Parquet', () => {
     expect(process.memoryUsage().arrayBuffers - buffers).toBeLessThan(2 * bytes.length + 80e6);
   });
 
-  test.each(['some_pages', 'mbpp', 'types_snappy', 'types_gzip', 'types_delta'])('%s cut anywhere is refused', async (name) => {
-    const whole = golden(`${name}.parquet`);
-    for (let length = 4; length < whole.length; length += 1 + Math.floor(whole.length / 60)) {
-      const { message } = await refusal(fromBytes('rows.parquet', whole.subarray(0, length)));
-      expect(message).toMatch(/damaged|has only/);
-    }
-  });
+  test.each(['some_pages', 'mbpp', 'types_snappy', 'types_gzip', 'types_delta', 'long_zstd'])(
+    '%s cut anywhere is refused',
+    async (name) => {
+      const whole = golden(`${name}.parquet`);
+      for (let length = 4; length < whole.length; length += 1 + Math.floor(whole.length / 60)) {
+        const { message } = await refusal(fromBytes('rows.parquet', whole.subarray(0, length)));
+        expect(message).toMatch(/damaged|has only/);
+      }
+    },
+  );
 
   test('mutated files are read or refused, and quickly', async () => {
-    const files = ['some_pages', 'mbpp', 'types_snappy', 'types_gzip', 'types_delta', 'int96'].map((name) => golden(`${name}.parquet`));
+    const files = ['some_pages', 'mbpp', 'types_snappy', 'types_gzip', 'types_delta', 'types_zstd', 'int96', 'long_lz4'].map((name) =>
+      golden(`${name}.parquet`),
+    );
     const change = fc.record({ at: fc.nat(1_000_000), fromEnd: fc.boolean(), bytes: fc.uint8Array({ minLength: 1, maxLength: 4 }) });
     const mutated = fc.tuple(fc.constantFrom(...files), fc.array(change, { minLength: 1, maxLength: 3 })).map(([valid, changes]) => {
       const bytes = Uint8Array.from(valid);
@@ -283,5 +318,37 @@ describe('R15 hostile Parquet', () => {
       { numRuns: 1500 },
     );
     expect(slow.length).toBeLessThan(4);
+  });
+
+  test('mutated zstd is unpacked to its size or refused, and quickly', () => {
+    const whole = golden('long_zstd.parquet');
+    // the frame of the page of the text, after its header
+    const from = whole.findIndex(
+      (_, i) => i > 4 && whole[i] === 0x28 && whole[i + 1] === 0xb5 && whole[i + 2] === 0x2f && whole[i + 3] === 0xfd,
+    );
+    const text = Array.from({ length: 9_500 }, (_, i) => `line ${(i * i) % 997} of ${i % 17}\n`).join('');
+    const size = text.length + 4 + 6;
+    const change = fc.record({ at: fc.nat(), byte: fc.nat(255) });
+    expect(new TextDecoder().decode(unpackZstd(whole.slice(from, endOfFrame(whole, from)), size))).toContain(text);
+    const slow: number[] = [];
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        const bytes = whole.slice(from, endOfFrame(whole, from));
+        for (const { at, byte } of changes) bytes[at % Math.min(bytes.length, 4000)] = byte;
+        const before = process.cpuUsage();
+        try {
+          expect(unpackZstd(bytes, size)).toHaveLength(size);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          refused++;
+        }
+        const { user, system } = process.cpuUsage(before);
+        if ((user + system) / 1000 > 100) slow.push((user + system) / 1000);
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(100);
+    expect(slow.length).toBeLessThan(3);
   });
 });

@@ -3,8 +3,8 @@
     python test/golden/make_parquet.py test/golden/parquet
 
 Needs pyarrow. `types` has every kind of value with nulls, lists, structs and maps; it is written several times: packed by snappy with dictionaries and two row
-groups, by gzip with pages of version 2, plain in pages of a few rows with checksums, with delta and split encodings, by zstd, by LZ4 and by Brotli.
-`int96` has old timestamps; `mbpp` the columns of MBPP as they are published.
+groups, by gzip with pages of version 2, plain in pages of a few rows with checksums, with delta and split encodings, by zstd. `long` has long texts in every codec that is
+read, `some_brotli` is packed by one that is not; `int96` has old timestamps; `mbpp` the columns of MBPP as they are published.
 """
 
 import datetime as dt
@@ -107,8 +107,11 @@ def main(folder):
         pq.write_table(table, folder / f"types_{name}.parquet", **common, **options)
     some = table.select(SOME)
     pq.write_table(some, folder / "some_pages.parquet", compression="none", data_page_size=32, write_batch_size=3, write_page_checksum=True, **common)
-    for codec in ["lz4", "brotli"]:
-        pq.write_table(some, folder / f"some_{codec}.parquet", compression=codec, **common)
+    pq.write_table(some, folder / "some_brotli.parquet", compression="brotli", **common)
+    for codec, lines, level in [("snappy", 800, None), ("gzip", 800, None), ("lz4", 800, None), ("zstd", 9_500, 19)]:
+        text = "".join(f"line {i * i % 997} of {i % 17}\n" for i in range(lines))
+        long = pa.table({"text": [text], "zeros": ["0" * 50 * lines]})
+        pq.write_table(long, folder / f"long_{codec}.parquet", compression=codec, compression_level=level, use_dictionary=False, **common)
     old = pa.table({"at": pa.array([dt.datetime(1999, 12, 31, 23, 59, 59, 5), None], pa.timestamp("ns"))})
     pq.write_table(old, folder / "int96.parquet", use_deprecated_int96_timestamps=True, **common)
     names = ["double", "add", "join"]

@@ -1,14 +1,13 @@
 // One column of one row group: its pages unpacked and decoded into levels and values.
 // Promises: values and levels as many as the footer states, or FormatError; memory is asked of the budget before it is taken.
 // Refuses pages that overrun the chunk, unpack to another size than they say, hold more values than are left, or have levels, counts or positions that cannot
-// be; and, by name, codecs and encodings that are not read.
-import { gunzipSync } from 'fflate';
+// be; and, by name, encodings that are not read.
 import { crc32 } from '../crc32.ts';
 import { FormatError, quote } from '../formatError.ts';
 import type { Budget } from './budget.ts';
+import { unpackPage } from './codecs.ts';
 import { Cursor, type Raw, readDeltaBytes, readDeltaLengthBytes, readDeltas, readPlain, readRuns, readSplit } from './encodings.ts';
 import type { Leaf } from './schema.ts';
-import { unpackSnappy } from './snappy.ts';
 import { type Kind, ThriftReader } from './thrift.ts';
 import { type Convert, converterOf } from './values.ts';
 
@@ -29,9 +28,6 @@ export interface ChunkPlace {
 
 /** Bytes of memory that an entry is reckoned at. */
 const ENTRY_BYTES = 16;
-const CODECS = ['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'LZO', 'BROTLI', 'LZ4', 'ZSTD', 'LZ4_RAW'];
-/** More than deflate can do. */
-const GZIP_RATIO = 1100;
 const ENCODINGS = [
   'PLAIN',
   '1',
@@ -59,15 +55,6 @@ interface PageHeader {
   definitionBytes: number;
   repetitionBytes: number;
   packed: boolean;
-}
-
-export function refuseCodec(file: string, codec: number): void {
-  const name = CODECS[codec] ?? `number ${codec}`;
-  if (['UNCOMPRESSED', 'SNAPPY', 'GZIP'].includes(name)) return;
-  throw new FormatError(
-    `${quote(file)} is packed by ${name}; Parquet is read unpacked or packed by SNAPPY or GZIP. ` +
-      'Convert it: pandas.read_parquet(f).to_parquet("rows.parquet", compression="snappy").',
-  );
 }
 
 export async function readColumnChunk(
@@ -269,23 +256,8 @@ class Reading implements Column {
     }
   }
 
-  /** Never more than `sizeBytes`, and no other size. */
   private unpack(body: Uint8Array, sizeBytes: number): Uint8Array {
-    const name = CODECS[this.codec];
-    if (name === 'UNCOMPRESSED') {
-      if (body.length !== sizeBytes) throw new RangeError('another size than it says');
-      return body;
-    }
-    if (body.length === 0 && sizeBytes === 0) return body;
-    if (!(sizeBytes >= 0 && sizeBytes <= body.length * GZIP_RATIO)) throw new RangeError(`${sizeBytes} bytes in ${body.length}`);
-    this.budget.take(sizeBytes);
-    let page: Uint8Array;
-    try {
-      page = name === 'SNAPPY' ? unpackSnappy(body, sizeBytes) : unpackGzip(body, sizeBytes);
-    } catch {
-      throw new RangeError(`${name} data that cannot be unpacked`);
-    }
-    return page;
+    return unpackPage(this.codec, body, sizeBytes, (bytes) => this.budget.take(bytes));
   }
 
   private unread(what: string): FormatError {
@@ -294,15 +266,6 @@ class Reading implements Column {
         'Convert it: pandas.read_parquet(f).to_parquet("rows.parquet").',
     );
   }
-}
-
-/** One member, as long as it says; fflate fills what it is given and no more, and looks at no checksum. */
-function unpackGzip(body: Uint8Array, sizeBytes: number): Uint8Array {
-  const page = gunzipSync(body, { out: new Uint8Array(sizeBytes) });
-  const trailer = new DataView(body.buffer, body.byteOffset + body.length - 8, 8);
-  if (page.length !== sizeBytes || trailer.getUint32(4, true) !== sizeBytes || trailer.getUint32(0, true) !== crc32(page))
-    throw new RangeError('another size or checksum');
-  return page;
 }
 
 /** What a further use of a value is reckoned at. */

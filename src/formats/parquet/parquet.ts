@@ -8,7 +8,8 @@
 import type { ByteSource } from '../byteSource.ts';
 import { FormatError, quote, showBytes } from '../formatError.ts';
 import { Budget } from './budget.ts';
-import { type ChunkPlace, readColumnChunk, refuseCodec } from './columnChunk.ts';
+import { refuseCodec } from './codecs.ts';
+import { type ChunkPlace, readColumnChunk } from './columnChunk.ts';
 import { type Cells, readField, repetitionOf } from './records.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { ThriftReader } from './thrift.ts';

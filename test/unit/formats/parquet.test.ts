@@ -23,7 +23,7 @@ async function refusal(bytes: Uint8Array, name = 'rows.parquet'): Promise<string
   return (error as FormatError).message;
 }
 
-test.each(['snappy', 'gzip', 'delta'])('types_%s.parquet has the rows that were written, exact and plain', async (name) => {
+test.each(['snappy', 'gzip', 'delta', 'zstd'])('types_%s.parquet has the rows that were written, exact and plain', async (name) => {
   const bytes = golden(`types_${name}.parquet`);
   const exact = await readExactRows(bytes, 'rows.parquet');
   const expected = await readExactRows(TYPES, 'types.jsonl');
@@ -48,11 +48,21 @@ test('rows, and objects inside, have no prototype', async () => {
 });
 
 test.each([
-  ['some_lz4.parquet', 'LZ4_RAW'],
-  ['some_brotli.parquet', 'BROTLI'],
-])('%s: its codec is named, and how to convert it', async (name, codec) => {
-  const message = await refusal(golden(name));
-  expect(message).toContain(`is packed by ${codec};`);
+  ['snappy', 800],
+  ['gzip', 800],
+  ['lz4', 800],
+  ['zstd', 9_500],
+])('%s: a long text, and one of nothing but zeros', async (codec, lines) => {
+  const { rows } = await readRows(golden(`long_${codec}.parquet`));
+  const text = Array.from({ length: lines }, (_, i) => `line ${(i * i) % 997} of ${i % 17}\n`).join('');
+  expect(rows).toHaveLength(1);
+  expect(rows[0]!.text === text).toBe(true);
+  expect(rows[0]!.zeros === '0'.repeat(50 * lines)).toBe(true);
+});
+
+test('a codec that is not read is named, and how to convert it', async () => {
+  const message = await refusal(golden('some_brotli.parquet'));
+  expect(message).toContain('is packed by BROTLI, which is not read; SNAPPY, GZIP, ZSTD, LZ4_RAW are');
   expect(message).toContain('to_parquet("rows.parquet", compression="snappy")');
 });
 
