@@ -1,6 +1,6 @@
 // The page: header, what goes in on the left, what comes out on the right. Each panel has a place of its own: it may be hidden by the view, and one
 // that fails takes only itself down.
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { actionForKey } from '../app/actions.ts';
 import { openDialog, PLACES, shell } from '../app/shell.ts';
@@ -8,32 +8,35 @@ import { commands, lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import type { PanelName } from '../app/viewState.ts';
 import { CommandPalette } from './CommandPalette.tsx';
-import { ComparePanel } from './ComparePanel.tsx';
 import { DropZone } from './DropZone.tsx';
-import { FoundPanel } from './FoundPanel.tsx';
 import { Header } from './Header.tsx';
-import { InspectorPanel } from './InspectorPanel.tsx';
-import { ExportDialog } from './ExportDialog.tsx';
-import { KeysDialog } from './KeysDialog.tsx';
 import { LearningPanel } from './LearningPanel.tsx';
 import { NewerVersion } from './NewerVersion.tsx';
 import { Pace, Paced } from './pace.ts';
 import { Boundary } from './Panel.tsx';
-import { PanelsDialog } from './PanelsDialog.tsx';
 import { PrivacyDialog, PrivacyLine } from './PrivacyDialog.tsx';
 import { Provenance } from './Provenance.tsx';
-import { RanPanel } from './RanPanel.tsx';
-import { RecipePanel } from './RecipePanel.tsx';
-import { RolloutsPanel } from './RolloutsPanel.tsx';
 import { RunAlerts } from './RunAlerts.tsx';
-import { RunsPanel } from './RunsPanel.tsx';
-import { StoragePanel } from './StoragePanel.tsx';
-import { TheoryPanel } from './TheoryPanel.tsx';
-import { Tour } from './Tour.tsx';
-import { TryPanel } from './TryPanel.tsx';
 import { useTabTitle } from './tabTitle.ts';
-import { useTurn, useTurns } from './turns.ts';
+import { useTurn, useTurns, whenFirstPicture } from './turns.ts';
 import { useLab } from './useLab.ts';
+
+const later = whenFirstPicture().then(() => import('./later.ts'));
+const ofLater = (name: keyof Awaited<typeof later>) => lazy(() => later.then((all) => ({ default: all[name] })));
+const ComparePanel = ofLater('ComparePanel');
+const ExportDialog = ofLater('ExportDialog');
+const FoundPanel = ofLater('FoundPanel');
+const InspectorPanel = ofLater('InspectorPanel');
+const KeysDialog = ofLater('KeysDialog');
+const PanelsDialog = ofLater('PanelsDialog');
+const RanPanel = ofLater('RanPanel');
+const RecipePanel = ofLater('RecipePanel');
+const RolloutsPanel = ofLater('RolloutsPanel');
+const RunsPanel = ofLater('RunsPanel');
+const StoragePanel = ofLater('StoragePanel');
+const TheoryPanel = ofLater('TheoryPanel');
+const Tour = ofLater('Tour');
+const TryPanel = ofLater('TryPanel');
 
 export function Page() {
   useKeys();
@@ -99,11 +102,13 @@ export function Page() {
       </div>
       <PrivacyLine />
       <CommandPalette />
-      <KeysDialog />
-      <PanelsDialog />
-      <ExportDialog />
       <PrivacyDialog />
-      <Tour />
+      <Suspense>
+        <KeysDialog />
+        <PanelsDialog />
+        <ExportDialog />
+        <Tour />
+      </Suspense>
       <p className="visually-hidden" role="status" aria-live="polite">
         {said}
       </p>
@@ -133,7 +138,7 @@ function Place({ name, children }: { name: PanelName; children: ReactNode }) {
   return (
     <div id={`panel-${name}`} className={isFilled ? 'panel-place' : 'panel-place panel-awaited'} tabIndex={-1} ref={place}>
       <Paced value={pace}>
-        <Boundary>{isFilled ? children : null}</Boundary>
+        <Boundary>{isFilled ? <Suspense>{children}</Suspense> : null}</Boundary>
       </Paced>
     </div>
   );
