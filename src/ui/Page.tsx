@@ -17,8 +17,7 @@ import { Boundary } from './Panel.tsx';
 import { PrivacyDialog, PrivacyLine } from './PrivacyDialog.tsx';
 import { Provenance } from './Provenance.tsx';
 import { RunAlerts } from './RunAlerts.tsx';
-import { useTabTitle } from './tabTitle.ts';
-import { useTurn, useTurns, whenFirstPicture } from './turns.ts';
+import { Turns, useTurn, whenFirstPicture } from './turns.ts';
 import { useLab } from './useLab.ts';
 
 const later = whenFirstPicture().then(() => import('./later.ts'));
@@ -40,10 +39,7 @@ const TryPanel = ofLater('TryPanel');
 
 export function Page() {
   useKeys();
-  useTabTitle();
   useWarningBeforeLeaving();
-  useTurns(LAST_TURN);
-  const said = useLab((s) => s.said);
   const embed = useStore(view.store, (s) => s.embed);
   const bare = useStore(view.store, (s) => s.embed || PLACES.every(({ name, side }) => side === 'outputs' || s.hidden.includes(name)));
   return (
@@ -109,10 +105,19 @@ export function Page() {
         <ExportDialog />
         <Tour />
       </Suspense>
-      <p className="visually-hidden" role="status" aria-live="polite">
-        {said}
-      </p>
+      <Said />
+      <Turns last={LAST_TURN} />
     </>
+  );
+}
+
+/** What happens, for those who hear the page. */
+function Said() {
+  const said = useLab((s) => s.said);
+  return (
+    <p className="visually-hidden" role="status" aria-live="polite">
+      {said}
+    </p>
   );
 }
 
@@ -188,11 +193,17 @@ function useKeys(): void {
 }
 
 function useWarningBeforeLeaving(): void {
-  const busy = useLab((s) => s.activity !== 'idle');
   useEffect(() => {
-    if (!busy) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', warn);
-    return () => removeEventListener('beforeunload', warn);
-  }, [busy]);
+    const tell = () => {
+      if (lab.store.getState().activity === 'idle') removeEventListener('beforeunload', warn);
+      else addEventListener('beforeunload', warn);
+    };
+    tell();
+    const stop = lab.store.subscribe(tell);
+    return () => {
+      stop();
+      removeEventListener('beforeunload', warn);
+    };
+  }, []);
 }

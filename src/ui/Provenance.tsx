@@ -6,7 +6,7 @@ import { WHOLE } from '../app/runLog.ts';
 import { actions, lab } from '../app/theLab.ts';
 import { ActionButton } from './ActionButton.tsx';
 import { OpenedNote, ReproductionNote } from './ReproductionNote.tsx';
-import { useLab, useLog } from './useLab.ts';
+import { useLab } from './useLab.ts';
 
 export function Provenance() {
   const shown = useLab((s) => s.shown);
@@ -59,9 +59,10 @@ function usePlayOnce(): void {
 
 function DemoPlayback() {
   usePlayOnce();
-  const { log, cut } = useLog();
+  // at once, unlike the panels: a slider may not lag behind the hand that moves it
+  const cut = useLab((s) => s.cut);
   const where = lab.position();
-  const stage = cut < log.length ? `${Math.round(where * 100)} % of the run` : 'the whole run';
+  const stage = cut < lab.log().length ? `${Math.round(where * 100)} % of the run` : 'the whole run';
   return (
     <div className="provenance">
       <p>Recorded run of the embedded default; Run makes it live.</p>

@@ -15,6 +15,7 @@ import { lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { splitHash } from '../app/viewState.ts';
 import { Page } from './Page.tsx';
+import { keepTabTitle } from './tabTitle.ts';
 import { whenFirstPicture } from './turns.ts';
 
 const root = document.getElementById('root');
@@ -38,6 +39,7 @@ createRoot(root).render(
   </StrictMode>,
 );
 watchDelivery(whenFirstPicture());
+keepTabTitle();
 addEventListener('hashchange', open);
 
 /** What the address asks for: how to look, and what at. */

@@ -20,14 +20,15 @@ export class Pace {
   private readonly listeners = new Set<() => void>();
   private stop: (() => void) | null = null;
 
-  readonly get = (): Moment => this.moment;
+  /** As it was told last, or as it is while nobody is told. */
+  readonly get = (): Moment => {
+    if (!this.stop) this.moment = now();
+    return this.moment;
+  };
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
-    if (!this.stop) {
-      this.stop = lab.store.subscribe(() => this.hear());
-      this.moment = now();
-    }
+    this.stop ??= lab.store.subscribe(() => this.hear());
     return () => {
       this.listeners.delete(listener);
       if (this.listeners.size > 0) return;

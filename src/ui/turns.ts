@@ -30,8 +30,8 @@ export function useTurn(turn: number): boolean {
   return useStore(turns, (s) => s.turn >= turn);
 }
 
-/** Starts the turns. */
-export function useTurns(last: number): void {
+/** Starts the turns; a component of its own, so that nothing else is drawn anew at each. */
+export function Turns({ last }: { last: number }): null {
   const hasPicture = useLab((s) => s.shown !== 'nothing' || s.messages.length > 0);
   const turn = useStore(turns, (s) => s.turn);
   useEffect(() => {
@@ -47,6 +47,7 @@ export function useTurns(last: number): void {
       if (handle !== null) cancelIdleCallback(handle);
     };
   }, [hasPicture, turn, last]);
+  return null;
 }
 
 /** When a frame has been handed over. */
