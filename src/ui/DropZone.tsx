@@ -1,6 +1,7 @@
 // Where a model or a dataset comes in: by dropping anywhere on the page, or by a picker. Shows what was recognised before anything runs.
 // All text from files is shown as text nodes.
 import { useEffect, useRef, useState } from 'react';
+import { createPortal } from 'react-dom';
 import { useStore } from 'zustand';
 import { type FieldMapping, MAPPING_LABEL, mappingKinds, missingForRecipe, type Recognised } from '../app/droppedTask.ts';
 import { dropPreview, lab } from '../app/theLab.ts';
@@ -47,18 +48,24 @@ export function DropZone() {
         onChange={(e) => picked(e.target.files)}
       />
       {recognised ? <RecognisedFiles recognised={recognised} /> : null}
-      {over ? (
-        <div className="drop-overlay">
-          <div>
-            <p>Drop a model or a dataset</p>
-            <p className="detail">
-              A model folder, a GGUF file, rows as JSONL, JSON, Parquet or CSV, text, a recipe, or a bundle of an earlier run. It is read in
-              this tab and named; nothing runs and nothing is sent.
-            </p>
-          </div>
-        </div>
-      ) : null}
+      {over ? <DropOverlay /> : null}
     </section>
+  );
+}
+
+/** In the body: the column that the zone is in stays in place, so what lies in it cannot lie over the charts. */
+function DropOverlay() {
+  return createPortal(
+    <div className="drop-overlay">
+      <div>
+        <p>Drop a model or a dataset</p>
+        <p className="detail">
+          A model folder, a GGUF file, rows as JSONL, JSON, Parquet or CSV, text, a recipe, or a bundle of an earlier run. It is read in
+          this tab and named; nothing runs and nothing is sent.
+        </p>
+      </div>
+    </div>,
+    document.body,
   );
 }
 

@@ -7,6 +7,7 @@ import { type ByteSource, fromBlob, fromBytes } from '../../../src/formats/byteS
 import { recognise } from '../../../src/formats/dropped.ts';
 import { FormatError } from '../../../src/formats/formatError.ts';
 import { readGgufModel } from '../../../src/formats/ggufModel.ts';
+import { readRows } from '../../../src/formats/jsonl.ts';
 import { readSafetensors } from '../../../src/formats/safetensors.ts';
 import { familyFolder } from '../../support/goldenFolder.ts';
 
@@ -104,6 +105,13 @@ describe('R17 a file vanishes while it is read', () => {
         );
     });
     expect(ggufReads).toBeGreaterThan(10);
+  });
+
+  test('at any read of rows, Parquet and CSV', async () => {
+    const parquet = new Uint8Array(readFileSync(new URL('../../golden/parquet/types_snappy.parquet', import.meta.url)));
+    expect(await goneAtEach(fromBytes('rows.parquet', parquet), (source) => readRows(source))).toBeGreaterThan(20);
+    const csv = new TextEncoder().encode(`p,s\n${`${'a'.repeat(1000)},b\n`.repeat(2500)}`);
+    expect(await goneAtEach(fromBytes('rows.csv', csv), (source) => readRows(source))).toBeGreaterThan(2);
   });
 
   test.each(modelFiles().map((f) => f.path))('at any read of %s in a dropped folder: listed as a problem, nothing thrown', async (gone) => {
