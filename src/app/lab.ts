@@ -258,7 +258,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       await api().keepRun(storedOf(entry), events && [...events]);
       if (events) change(id, { stored: true });
     } catch (error) {
-      tell('warning', said(error));
+      tell('warning', events ? `${said(error)} ${entry.name} is in memory alone and gone after a reload.` : said(error));
     }
   }
 

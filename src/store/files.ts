@@ -19,6 +19,8 @@ export interface Files {
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Writes at `at` (the end of what is to stay), cuts what was behind it, and makes sure that it is on disk. */
   writeAt(path: string, at: number, bytes: Uint8Array): Promise<void>;
+  /** Whether so many bytes more would fit now, by trying it with a file of that name, which is gone then. */
+  hasRoom(path: string, sizeBytes: number): Promise<boolean>;
   move(from: string, to: string): Promise<void>;
   /** A file or a whole folder; nothing where there is none. */
   remove(path: string): Promise<void>;

@@ -49,6 +49,26 @@ class Opfs implements Files {
     });
   }
 
+  /** By a file of that length, which has no bytes yet: browsers do not tell pages their true quota. */
+  async hasRoom(path: string, sizeBytes: number): Promise<boolean> {
+    try {
+      return await guarded(async () => {
+        const access = await (await this.make(path)).createSyncAccessHandle();
+        try {
+          access.truncate(sizeBytes);
+          return access.getSize() === sizeBytes;
+        } finally {
+          access.close();
+        }
+      });
+    } catch (error) {
+      if (error instanceof StorageFull) return false;
+      throw error;
+    } finally {
+      await this.remove(path);
+    }
+  }
+
   move(from: string, to: string): Promise<void> {
     return guarded(async () => {
       const handle = await this.find(from);

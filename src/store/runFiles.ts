@@ -222,6 +222,11 @@ export function openBundle(files: Files, id: string): Promise<Blob | null> {
   return files.open(bundleOf(id));
 }
 
+/** Whether a bundle of this size would leave as much room as it takes. */
+export function bundleLeavesRoom(files: Files, id: string, sizeBytes: number): Promise<boolean> {
+  return files.hasRoom(`${bundleOf(id)}.new`, 2 * sizeBytes);
+}
+
 /** Copies a bundle in pieces beside its place, and puts it there once it is whole. Throws what the source or the storage throws, and leaves nothing then. */
 export async function keepBundle(files: Files, id: string, bundle: ByteSource, signal?: AbortSignal): Promise<void> {
   const beside = `${bundleOf(id)}.new`;

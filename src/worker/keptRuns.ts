@@ -3,7 +3,7 @@
 import { type ByteSource, fromBlob, fromBytes } from '../formats/byteSource.ts';
 import { showBytes } from '../formats/formatError.ts';
 import { lockRun, lockedRuns } from '../store/runLocks.ts';
-import { type Files, StorageGone } from '../store/files.ts';
+import { type Files, StorageFull, StorageGone } from '../store/files.ts';
 import { openOpfs } from '../store/opfs.ts';
 import { storageEstimate } from '../store/persistence.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type KeptInput,
   keepInputs,
   keptInputs,
+  bundleLeavesRoom,
   keepBundle,
   leftByRuns,
   openBundle,
@@ -31,9 +32,6 @@ import type { KeptState, StorageUse } from './protocol.ts';
 
 /** Copies of dropped files take at most this: a run is resumed with the same files dropped again where they are larger. */
 const MOST_INPUT_BYTES = 512 * 2 ** 20;
-
-/** Of what the browser has free for this page, a copy of a dropped bundle takes at most this share. */
-const MOST_OF_FREE = 0.5;
 
 type Dropped = readonly { path: string; file: File }[];
 /** The drops that the model and the dataset came with; one and the same where they came together. */
@@ -220,14 +218,14 @@ const copies = new Map<string, () => Promise<void>>();
 export async function keepDroppedBundle(id: string, bundle: File): Promise<string | null> {
   const named = `The models of ${bundle.name} (${showBytes(bundle.size)}) are not kept with the run`;
   const then = 'Its log is; drop the bundle again to load its models after a reload.';
-  const { usageBytes, quotaBytes } = await storageEstimate();
-  const freeBytes = usageBytes === null || quotaBytes === null ? 0 : Math.max(0, quotaBytes - usageBytes);
-  if (bundle.size > MOST_OF_FREE * freeBytes)
-    return `${named}: the browser has ${showBytes(freeBytes)} left for this page, and a copy may take half of that. ${then}`;
   const free = await lockRun(id);
   if (!free) return `${named}: another tab has it. ${then}`;
   const stopping = new AbortController();
-  const done = files().then((store) => keepBundle(store, id, fromBlob(bundle.name, bundle), stopping.signal));
+  const done = files().then(async (store) => {
+    if (!(await bundleLeavesRoom(store, id, bundle.size)))
+      throw new StorageFull('A copy may take half of the room that the browser has left for this page, and would take more.');
+    await keepBundle(store, id, fromBlob(bundle.name, bundle), stopping.signal);
+  });
   copies.set(id, () => {
     stopping.abort();
     return done.catch(() => undefined);

@@ -1,5 +1,5 @@
 // A bundle opened in a fresh profile: nothing starts; its models are loaded when asked for, compared with the base that they came from, measured with thoughts
-// off, and exported for a cluster. The bundle is kept with the run: all of it is there again after a reload.
+// off, and exported for a cluster. The bundle is kept with the run where there is room: all of it is there again after a reload.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { unzipSync } from 'fflate';
@@ -64,6 +64,19 @@ it('R24 a bundle opens as its log alone, and its models serve every panel once t
   await weights.getByLabel('Tensors of').selectOption({ label: 'RA3, trained here, against its base' });
   await weights.getByText(/^20 tensors.*moved by 0/).waitFor();
   expect(await downloadBy(page, 'Download bundle')).toEqual(buffer);
+
+  // where a copy would take more than half of what is left, the log alone is kept, and that is said
+  const short = Buffer.from(
+    writeBundle({ 'recipe.json': JSON.stringify(start.recipe), 'log.jsonl': JSON.stringify(start), ...model('ra3'), ...model('ntp') }),
+  );
+  const usage = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+  const control = await page.context().newCDPSession(page);
+  await control.send('Storage.overrideQuotaForOrigin', { origin: new URL(lab.url).origin, quotaSize: usage + 1.5 * short.length });
+  await dropFiles(page, [{ name: 'again.zip', mimeType: 'application/zip', buffer: short }]);
+  await page
+    .getByRole('alert')
+    .getByText(/^The models of again\.zip \(.*\) are not kept with the run\. A copy may take half of the room/)
+    .waitFor();
   expect(faults).toEqual([]);
   await page.close();
 }, 240_000);

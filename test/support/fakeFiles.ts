@@ -45,6 +45,10 @@ export class FakeFiles implements Files {
     }
     this.put(path, at, bytes);
   }
+  async hasRoom(_path: string, sizeBytes: number): Promise<boolean> {
+    this.call();
+    return sizeBytes <= this.roomBytes - [...this.held.values()].reduce((n, b) => n + b.length, 0);
+  }
   async move(from: string, to: string): Promise<void> {
     this.call();
     const bytes = this.held.get(from);

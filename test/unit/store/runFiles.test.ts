@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../../src/formats/crc32.ts';
 import { readLogRecords, logRecord } from '../../../src/store/logRecords.ts';
 import {
+  bundleLeavesRoom,
   keepBundle,
   keepInputs,
   keptInputs,
@@ -128,6 +129,7 @@ describe('a run on disk', () => {
     await expect(keepBundle(files, ID, { ...source, read: () => Promise.reject(new Error('gone')) })).rejects.toThrow('gone');
     await expect(keepBundle(files, ID, source, AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
     expect([files.held.size, await bundleIn(files)]).toEqual([0, null]);
+    expect([await bundleLeavesRoom(files, ID, 1), await bundleLeavesRoom(files, ID, 2)]).toEqual([true, false]);
     await keepBundle(files, ID, source);
     expect([files.held.size, await bundleIn(files)]).toEqual([1, [1, 2, 3]]);
   });
