@@ -26,7 +26,7 @@ export const META_POLICY = DIRECTIVES.join('; ');
  */
 const SANDBOX_DIRECTIVES = [
   "default-src 'none'",
-  "script-src 'sha256-j9kxiYlHeQUjCRjwUL5T+3xqsIaA9fUq7nVnKLFAErI=' blob: 'wasm-unsafe-eval'",
+  "script-src 'sha256-Xj7vxz7tqZIk7A94QzDJ75QB9kIjhPSzT4TTqC6dN/M=' blob: 'wasm-unsafe-eval'",
   'worker-src blob:',
   "connect-src 'none'",
   "base-uri 'none'",

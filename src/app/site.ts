@@ -1,12 +1,16 @@
 // What the page knows of its own delivery: who sends its policy, whether it opens offline, whether a newer release is there; and what the policy
 // has refused since the page was opened. Nothing here reloads the page but a person's own wish.
 import { createStore } from 'zustand/vanilla';
-import { onRefusal, type Refusal } from '../worker/refusals.ts';
+import { hearSandboxFrames, onRefusal, type Refusal } from '../worker/refusals.ts';
 import { onSite, type SiteState, takeOver, underPagePolicy } from '../worker/site.ts';
 
+export type RefusedTo = 'page' | 'worker' | 'sandbox';
+
 export interface Delivery extends SiteState {
-  /** Requests that the policy refused to the page and its workers. */
-  refused: { count: number; last: Refusal | null };
+  /** Requests that a policy refused to the page, to its workers and to the Python sandbox. */
+  refused: Record<RefusedTo, number> & { last: Refusal | null };
+  /** Programs that were ended because they tried to leave the Python sandbox. */
+  ended: number;
   /** Why the newer release was not opened. */
   notYet: string | null;
 }
@@ -18,7 +22,8 @@ export const delivery = createStore<Delivery>(() => ({
   problem: null,
   offline: false,
   newer: false,
-  refused: { count: 0, last: null },
+  refused: { page: 0, worker: 0, sandbox: 0, last: null },
+  ended: 0,
   notYet: null,
 }));
 
@@ -26,17 +31,31 @@ export const delivery = createStore<Delivery>(() => ({
 export function watchDelivery(whenFree: Promise<void>): void {
   onSite((state) => delivery.setState(state));
   void whenFree.then(underPagePolicy);
-  const count = (one: Refusal): void => delivery.setState(({ refused }) => ({ refused: { count: refused.count + 1, last: one } }));
-  onRefusal(count);
-  let last = { key: '', at: 0 };
-  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition, timeStamp }) => {
-    if (disposition !== 'enforce') return;
-    // the header's policy and the page's own each tell of the same request
-    const key = `${effectiveDirective} ${blockedURI}`;
-    const isSame = key === last.key && timeStamp - last.at < SAME_REQUEST_MS;
-    last = { key, at: timeStamp };
-    if (!isSame) count({ directive: effectiveDirective, address: blockedURI });
+  const heard: Record<RefusedTo, { key: string; at: number }> = {
+    page: { key: '', at: 0 },
+    worker: { key: '', at: 0 },
+    sandbox: { key: '', at: 0 },
+  };
+  const count = (to: RefusedTo, one: Refusal): void => {
+    // the header's policy and a document's own each tell of the same request
+    const [key, at] = [`${one.directive} ${one.address}`, performance.now()];
+    const isSame = key === heard[to].key && at - heard[to].at < SAME_REQUEST_MS;
+    heard[to] = { key, at };
+    if (!isSame) delivery.setState(({ refused }) => ({ refused: { ...refused, [to]: refused[to] + 1, last: one } }));
+  };
+  onRefusal((told) => {
+    if ('ended' in told) delivery.setState(({ ended }) => ({ ended: ended + 1 }));
+    else count(told.to, told.refused);
   });
+  hearSandboxFrames();
+  document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, disposition }) => {
+    if (disposition === 'enforce') count('page', { directive: effectiveDirective, address: blockedURI });
+  });
+}
+
+/** Requests that were refused, to whomever. */
+export function refusals({ page, worker, sandbox }: Delivery['refused']): number {
+  return page + worker + sandbox;
 }
 
 /** By a person's wish: the newer release in place of this one. */

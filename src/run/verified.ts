@@ -13,7 +13,7 @@ interface JudgedText {
   verdict: Verdict;
 }
 
-/** Numbers of rollouts by how they ended, and the fractions of tests that held and of texts that were cut off. */
+/** Numbers of rollouts by how they ended, those that were ended on trying to leave the sandbox, and the fractions of tests that held and of texts that were cut off. */
 export function verdictMetrics(rollouts: readonly JudgedText[]): Record<string, number | null> {
   const ended = (...ends: Verdict['end'][]): number => rollouts.filter(({ verdict }) => ends.includes(verdict.end)).length;
   const tests = rollouts.flatMap(({ verdict }) => verdict.tests ?? []);
@@ -22,6 +22,7 @@ export function verdictMetrics(rollouts: readonly JudgedText[]): Record<string, 
     'verify/exceptions': ended('exception'),
     'verify/timeouts': ended('timeout'),
     'verify/killed': ended('killed', 'memory'),
+    'verify/tried_to_leave': rollouts.filter(({ verdict }) => verdict.triedToLeave).length,
     'len/trunc_frac': rollouts.length ? rollouts.filter(({ trace }) => trace.truncated).length / rollouts.length : null,
   };
 }

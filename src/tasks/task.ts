@@ -65,6 +65,8 @@ export interface Verdict {
   tests?: TestVerdict[];
   /** Of the same: how the program ended. */
   end?: 'finished' | 'exception' | 'timeout' | 'memory' | 'killed';
+  /** Of the same: it was ended on trying to leave the sandbox. */
+  triedToLeave?: boolean;
 }
 
 export interface TestVerdict {

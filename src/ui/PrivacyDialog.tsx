@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { directivesOf, keepsWithin, type OwnPolicy, readOwnPolicy } from '../app/privacy.ts';
 import { openDialog } from '../app/shell.ts';
-import { type Delivery, delivery } from '../app/site.ts';
+import { type Delivery, delivery, refusals } from '../app/site.ts';
 import { ShellDialog } from './ShellDialog.tsx';
 
 const BY: Record<Delivery['policyBy'], string> = {
@@ -23,7 +23,7 @@ export function PrivacyDialog() {
 }
 
 function Privacy() {
-  const { policyBy, offline, problem, refused } = useStore(delivery);
+  const { policyBy, offline, problem, refused, ended } = useStore(delivery);
   const [own, setOwn] = useState<OwnPolicy | null>(null);
   useEffect(() => {
     void readOwnPolicy().then(setOwn);
@@ -56,9 +56,7 @@ function Privacy() {
           </tbody>
         </table>
       ) : null}
-      <p>
-        <Refused refused={refused} />
-      </p>
+      <Refused refused={refused} ended={ended} />
       <p className="detail">
         {offline ? 'The page opens without the network. ' : ''}
         {crossOriginIsolated
@@ -69,14 +67,23 @@ function Privacy() {
   );
 }
 
-function Refused({ refused: { count, last } }: { refused: Delivery['refused'] }) {
-  if (!last) return 'Nothing had to be refused to the page or its workers since it was opened.';
-  return `${count === 1 ? 'One request was' : `${count} requests were`} refused to the page and its workers since it was opened, the last by ${last.directive}: ${last.address || 'inline'}.`;
+function Refused({ refused, ended }: Pick<Delivery, 'refused' | 'ended'>) {
+  const { page, worker, sandbox, last } = refused;
+  return (
+    <>
+      <p>
+        {last
+          ? `Refused since the page was opened: ${page} ${page === 1 ? 'request' : 'requests'} of the page, ${worker} of its workers, ${sandbox} of the Python sandbox; the last by ${last.directive}: ${last.address || 'inline'}.`
+          : 'Nothing had to be refused to the page, its workers or the Python sandbox since it was opened.'}
+      </p>
+      {ended > 0 ? <p>{`${ended} Python ${ended === 1 ? 'program was' : 'programs were'} ended on trying to leave the sandbox.`}</p> : null}
+    </>
+  );
 }
 
 /** The line at the end of the page. */
 export function PrivacyLine() {
-  const refused = useStore(delivery, (s) => s.refused.count);
+  const refused = useStore(delivery, (s) => refusals(s.refused));
   return (
     <footer className="privacy-line">
       <p>

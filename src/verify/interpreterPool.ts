@@ -1,9 +1,10 @@
 // Jobs onto interpreters: a queue, some that work, spares that stand ready, and the clock. Promises that every job settles by its deadline (plus the
 // grace in which a soft interrupt may work), that what one job does to its interpreter costs no other job, and that an interpreter which
-// says anything out of turn is ended at once. Rejects only when interpreters cannot be started any more. Knows no workers: `start` makes them.
-import type { PythonJob, PythonOutcome, PythonSandbox } from './python.ts';
+// says anything out of turn, or is refused a request, is ended at once. Rejects only when interpreters cannot be started any more. Knows no workers: `start` makes them.
+import { type PythonJob, type PythonOutcome, type PythonSandbox, TRIED_TO_LEAVE, triedToLeave } from './python.ts';
 import { outcomeOf, timeoutMessage } from './pythonAnswer.ts';
 import type { PythonReport, PythonTask } from './python.worker.ts';
+import type { SandboxNews } from './sandboxNews.ts';
 
 /** A started interpreter. */
 export interface Interpreter {
@@ -24,6 +25,8 @@ export interface PoolOptions {
   /** Interpreters beyond these, ready in place of one that has to be ended. */
   spares: number;
   start(listener: InterpreterListener): Interpreter;
+  /** Told of programs that tried to leave; of an interpreter once at most, since it is ended then. */
+  tell?(news: SandboxNews): void;
 }
 
 /** After the deadline, for a soft interrupt to work. */
@@ -134,12 +137,17 @@ export class InterpreterPool implements PythonSandbox {
       seat.state = 'idle';
       this.assign();
     } else if (report.kind === 'broken') this.lost(seat, report.message);
-    else if (report.kind === 'done' && seat.work) {
+    else if (report.kind === 'refused') {
+      this.options.tell?.({ refused: report.refusal });
+      this.lost(seat, `${TRIED_TO_LEAVE}: a request was refused by ${report.refusal.directive}`);
+    } else if (report.kind === 'done' && seat.work) {
       const { job, settle, timedOut, beganMs } = seat.work;
       clearTimeout(seat.timer);
       seat.work = null;
       seat.state = 'idle';
-      settle(outcomeOf(job, report, timedOut, performance.now() - beganMs));
+      const outcome = outcomeOf(job, report, timedOut, performance.now() - beganMs);
+      if (triedToLeave(outcome)) this.options.tell?.({ ended: true });
+      settle(outcome);
       if (!report.fit) this.end(seat, null);
       this.assign();
     } else this.lost(seat, 'it sent a message out of turn');
@@ -154,7 +162,9 @@ export class InterpreterPool implements PythonSandbox {
     // The answer first: ending a worker and starting another takes its time.
     if (work) {
       const timeMs = performance.now() - work.beganMs;
-      work.settle({ end: work.timedOut ? 'timeout' : 'killed', message: reason, stdout: '', calls: [], timeMs });
+      const end = work.timedOut ? 'timeout' : 'killed';
+      if (triedToLeave({ end, message: reason })) this.options.tell?.({ ended: true });
+      work.settle({ end, message: reason, stdout: '', calls: [], timeMs });
     }
     this.end(seat, startFailure);
     this.assign();

@@ -52,6 +52,13 @@ export interface PythonOutcome {
   timeMs: number;
 }
 
+/** How the message of a program begins that was ended because it reached for what is outside. No program can write it there. */
+export const TRIED_TO_LEAVE = 'it tried to leave the sandbox';
+
+export function triedToLeave({ end, message }: Pick<PythonOutcome, 'end' | 'message'>): boolean {
+  return end === 'killed' && message.startsWith(TRIED_TO_LEAVE);
+}
+
 export interface PythonSandbox {
   /** Jobs wait their turn; outcomes come in any order. Rejects only when the sandbox itself is gone. */
   run(job: PythonJob): Promise<PythonOutcome>;

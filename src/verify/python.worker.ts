@@ -1,7 +1,9 @@
 // One Python interpreter (pyodide) in a worker of opaque origin. Boots from files that are posted in, takes an image of its heap, and copies the image back
 // before every job, so that each job starts from the same bytes. Says after each job whether it is fit for another; it is not when anything
 // changed that the image does not hold. Runs jobs one at a time and keeps no time: sandbox.worker.ts does, and ends it.
+import { TRIED_TO_LEAVE } from './python.ts';
 import runner from './runner.py?raw';
+import { onRefused, type Refusal } from './sandboxNews.ts';
 import { BoundedBytes, GateError, WasmGate } from './wasmGate.ts';
 
 /** What a worker is started with. */
@@ -22,6 +24,8 @@ export type PythonReport =
   | { kind: 'snapshot'; snapshot: Uint8Array }
   | { kind: 'ready' }
   | { kind: 'broken'; message: string }
+  /** Its policy refused it a request, which nothing that belongs here makes. */
+  | { kind: 'refused'; refusal: Refusal }
   | {
       kind: 'done';
       /** What the program's runner wrote: untrusted text. */
@@ -69,6 +73,8 @@ const PLACE = 'https://sandbox.invalid/';
 const post = self.postMessage.bind(self) as (report: PythonReport, transfer?: Transferable[]) => void;
 const gate = new WasmGate();
 let starved = false;
+
+onRefused((refusal) => post({ kind: 'refused', refusal }));
 
 self.onmessage = ({ data }: MessageEvent<PythonParts>) => {
   start(data).catch((e: unknown) => post({ kind: 'broken', message: e instanceof Error ? e.message : String(e) }));
@@ -206,7 +212,7 @@ class Interpreter {
 }
 
 function why(error: unknown): string {
-  if (error instanceof GateError) return `it tried to leave the sandbox: ${error.message}`;
+  if (error instanceof GateError) return `${TRIED_TO_LEAVE}: ${error.message}`;
   const { name, message, status } = error as { name?: string; message?: string; status?: number };
   if (name === 'ExitStatus') return `it ended its interpreter with exit code ${status}`;
   return `its interpreter failed: ${String(message ?? error).slice(0, 300)}`;

@@ -8,7 +8,7 @@ import type { TestVerdict, Verdict } from '../tasks/task.ts';
 import { runCalls } from './callRuns.ts';
 import { type EvalPart, findTruths, judgeEvalPlus, type Truths } from './evalPlus.ts';
 import { sameOutput } from './outputLines.ts';
-import type { CallOutcome, PythonEnd, PythonSandbox, PythonValue } from './python.ts';
+import { type CallOutcome, type PythonEnd, type PythonSandbox, type PythonValue, triedToLeave } from './python.ts';
 import { distance, equal, identical, isClose, toFloat, truthy } from './pythonEquality.ts';
 import { type CallTest, type Expectation, type RewrittenTests, rewriteTests } from './rewriteAsserts.ts';
 
@@ -18,13 +18,14 @@ export interface ProgramVerdict extends Verdict {
   tests: TestVerdict[];
   /** The worst end of the runs of the program. */
   end: PythonEnd;
+  triedToLeave: boolean;
   /** Some test ran where the program could tamper with it. */
   weak: boolean;
   /** What the program raised or why it was ended; empty where it ran to its end. */
   message: string;
 }
 
-type Judged = Omit<ProgramVerdict, 'end'>;
+type Judged = Omit<ProgramVerdict, 'end' | 'triedToLeave'>;
 
 const WORST_FIRST: readonly PythonEnd[] = ['killed', 'memory', 'timeout', 'exception'];
 
@@ -52,16 +53,18 @@ export class PythonJudge {
   /** @param program the whole program: the problem's prompt and a completion, or a solution. */
   async judge(problem: PythonProblem, program: string): Promise<ProgramVerdict> {
     const ends: PythonEnd[] = [];
+    let left = false;
     const sandbox: PythonSandbox = {
       run: async (job) => {
         const outcome = await this.sandbox.run(job);
         ends.push(outcome.end);
+        left ||= triedToLeave(outcome);
         return outcome;
       },
       close: () => this.sandbox.close(),
     };
     const verdict = await this.judgeIn(sandbox, problem, program);
-    return { ...verdict, end: WORST_FIRST.find((end) => ends.includes(end)) ?? 'finished' };
+    return { ...verdict, end: WORST_FIRST.find((end) => ends.includes(end)) ?? 'finished', triedToLeave: left };
   }
 
   private async judgeIn(sandbox: PythonSandbox, problem: PythonProblem, program: string): Promise<Judged> {

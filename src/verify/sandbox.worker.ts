@@ -1,9 +1,13 @@
 // Keeps the Python interpreters: one trusted worker in the sandbox's frame that starts them, watches the clock and answers on the port it was given.
 // A worker, since timers of hidden pages are slowed down and those of workers are not. Its policy, inherited from sandbox.html, reaches no
-// network; the interpreters that it starts inherit it too. Asked to close, it ends with all that it started.
+// network; the interpreters that it starts inherit it too. What was refused in here it tells the frame, who tells the page. Asked to close, it ends with all that it started.
 import { InterpreterPool, type InterpreterListener, type Interpreter } from './interpreterPool.ts';
 import type { PythonParts, PythonReport, PythonTask } from './python.worker.ts';
+import { onRefused, type SandboxNews } from './sandboxNews.ts';
 import type { SandboxAnswer, SandboxParts, SandboxRequest } from './sandboxPort.ts';
+
+const tell = (news: SandboxNews): void => self.postMessage(news);
+onRefused((refused) => tell({ refused }));
 
 self.onmessage = ({ data }: MessageEvent<SandboxParts>) => {
   keep(data);
@@ -36,6 +40,7 @@ async function openPool({
   return new InterpreterPool({
     size: workers,
     spares: 1,
+    tell,
     start: (listener) => startInterpreter(scriptUrl, { ...parts, snapshot, interrupt: sharedByte() }, listener),
   });
 }

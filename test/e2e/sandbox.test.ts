@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAGE_DIR } from '../../scripts/paths.mjs';
 import type { NumberedOutcome } from '../../src/headless/page.ts';
 import type { PythonJob } from '../../src/verify/python.ts';
+import type { SandboxNews } from '../../src/verify/sandboxNews.ts';
 import { LabBrowser } from './support/labBrowser.ts';
 
 const START_LIMIT_MS = 400_000;
@@ -117,7 +118,9 @@ describe("the Python sandbox's frame", () => {
   });
 
   /** The page that starts nothing by itself; outcomes are collected. */
-  async function open(host: string): Promise<{ page: Page; requests: string[]; outcomes: Map<number, NumberedOutcome[1]> }> {
+  async function open(
+    host: string,
+  ): Promise<{ page: Page; requests: string[]; outcomes: Map<number, NumberedOutcome[1]>; told: () => Promise<SandboxNews[]> }> {
     const context = await (lab.browser.context.browser() as Browser).newContext();
     const page = await context.newPage();
     page.on('close', () => void context.close().catch(() => undefined));
@@ -129,13 +132,20 @@ describe("the Python sandbox's frame", () => {
     });
     await page.goto(`${hosts[host]}headless.html`);
     await page.waitForFunction(() => typeof window.runJobs === 'function');
-    return { page, requests, outcomes };
+    // what the frame tells its page
+    await page.evaluate(() => {
+      const told: unknown[] = [];
+      addEventListener('message', ({ data }) => told.push(data));
+      Object.assign(window, { told });
+    });
+    const told = (): Promise<SandboxNews[]> => page.evaluate(() => (window as unknown as { told: SandboxNews[] }).told);
+    return { page, requests, outcomes, told };
   }
 
   it.each(['our server', 'a plain host'])('R25 on %s, lets nothing out, from the frame or from workers in it', async (host) => {
     expect(await (await fetch(outsideUrl)).text()).toBe('here');
     const before = hits;
-    const { page, requests } = await open(host);
+    const { page, requests, told } = await open(host);
     expect(requests.filter((url) => /pyodide|python|sandbox/.test(url))).toEqual([]);
     await page.evaluate(() => window.runJobs([[1, { source: '', deadlineMs: 1000 }]]));
     await page.waitForFunction(() => document.querySelector('iframe') !== null);
@@ -170,6 +180,8 @@ describe("the Python sandbox's frame", () => {
     await frame.evaluate((url) => void setTimeout(() => location.assign(url), 0), outsideUrl);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     expect(hits).toBe(before);
+    const refused = new Set((await told()).map((news) => ('refused' in news ? news.refused.directive : '')));
+    expect([...refused]).toEqual(expect.arrayContaining(['connect-src', 'img-src', 'form-action', 'frame-src']));
     expect(requests.filter((url) => !url.startsWith(hosts[host] as string) && !/^(blob|data|ws):/.test(url) && url !== outsideUrl)).toEqual(
       [],
     );
@@ -177,24 +189,27 @@ describe("the Python sandbox's frame", () => {
   });
 
   it(
-    'R26 without shared memory, Python works and is ended at its deadline',
+    'R26 without shared memory, Python works and is ended at its deadline; who tries to leave is ended, and the page is told',
     async () => {
-      const { page, requests, outcomes } = await open('a plain host');
+      const { page, requests, outcomes, told } = await open('a plain host');
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
       const jobs: PythonJob[] = [
         { source: 'def f(x): return x + 1', calls: ['f(1)'], deadlineMs: START_LIMIT_MS },
         { source: 'while True: pass', deadlineMs: 1000 },
         { source: 'while True:\n  try:\n    while True: pass\n  except BaseException: pass', deadlineMs: 1000 },
+        { source: 'import socket\nsocket.gethostbyname("example.com")', deadlineMs: START_LIMIT_MS },
         { source: 'def f(x): return x + 2', calls: ['f(1)'], deadlineMs: START_LIMIT_MS },
       ];
       await page.evaluate((given) => window.runJobs(given.map((job, i) => [i, job])), jobs);
-      await expect.poll(() => outcomes.size, { timeout: START_LIMIT_MS, interval: 200 }).toBe(4);
-      expect([0, 1, 2, 3].map((i) => outcomes.get(i))).toMatchObject([
+      await expect.poll(() => outcomes.size, { timeout: START_LIMIT_MS, interval: 200 }).toBe(5);
+      expect([0, 1, 2, 3, 4].map((i) => outcomes.get(i))).toMatchObject([
         { end: 'finished', calls: [{ ok: true, value: { t: 'int', v: '2' } }] },
         { end: 'timeout', message: 'not done after 1000 ms', calls: [] },
         { end: 'timeout', message: 'not done after 1000 ms', calls: [] },
+        { end: 'killed', message: 'it tried to leave the sandbox: Python called getaddrinfo', calls: [] },
         { end: 'finished', calls: [{ ok: true, value: { t: 'int', v: '3' } }] },
       ]);
+      expect((await told()).filter((news) => 'ended' in news)).toEqual([{ ended: true }]);
       expect(requests.filter((url) => !url.startsWith(hosts['a plain host'] as string) && !url.startsWith('blob:'))).toEqual([]);
       // What is left of a scope in which Python runs. Workers that were ended are listed still.
       const forbidden = [
@@ -228,6 +243,13 @@ describe("the Python sandbox's frame", () => {
       };
       // a spare that is still starting is looked at again
       await expect.poll(clean, { timeout: START_LIMIT_MS / 2, interval: 1000 }).toBeGreaterThanOrEqual(2);
+      // Had a program found a way to ask for a script, it would be refused, told of, and ended.
+      const url = `${outsideUrl}x.js`;
+      for (const worker of page.workers()) void worker.evaluate((address) => import(address), url).catch(() => undefined);
+      const wanted = { refused: { directive: 'script-src-elem', address: url } };
+      await expect.poll(told, { timeout: START_LIMIT_MS / 2, interval: 200 }).toContainEqual(wanted);
+      await page.evaluate((job) => window.runJobs([[5, job]]), jobs[0] as PythonJob);
+      await expect.poll(() => outcomes.get(5), { timeout: START_LIMIT_MS / 2, interval: 200 }).toMatchObject({ end: 'finished' });
       await page.close();
     },
     START_LIMIT_MS,

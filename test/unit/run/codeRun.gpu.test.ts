@@ -151,18 +151,23 @@ describe('a run on Python problems', () => {
     expect(bits(second.outcome)).toEqual(bits(first.outcome));
   });
 
-  it('gives what never ends 0 and counts it', async () => {
+  it('R26 gives what never ends, and what tries to leave the sandbox, 0, counts them and goes on', async () => {
     const { outcome, events } = await run(
-      fakeSandbox(() => null),
+      fakeSandbox((source) => (letters(source) % 2 === 0 ? null : 'leaves')),
       { ...recipe(), arms: ['base'] },
     );
     expect(outcome.summary.status).toBe('finished');
-    expect(rlvr(events).map(({ values }) => [values['verify/timeouts'], values['reward/mean'], values['grad/norm']])).toEqual([
-      [8, 0, 0],
-      [8, 0, 0],
-    ]);
+    const steps = rlvr(events).map(({ values }) => values);
+    expect(steps).toHaveLength(2);
+    for (const values of steps) {
+      expect(values['verify/timeouts']! + values['verify/tried_to_leave']!).toBe(8);
+      expect(values['verify/killed']).toBe(values['verify/tried_to_leave']);
+      expect([values['reward/mean'], values['grad/norm']]).toEqual([0, 0]);
+    }
+    expect(steps.some((values) => values['verify/timeouts']! > 0)).toBe(true);
+    expect(steps.some((values) => values['verify/tried_to_leave']! > 0)).toBe(true);
     expect(outcome.summary.results.map((r) => r.passAt['4']!.mean)).toEqual([0, 0]);
-    expect(outcome.samples.get('base-after')!.every(({ passed, end }) => !passed && end === 'timeout')).toBe(true);
+    expect(outcome.samples.get('base-after')!.every(({ passed, end }) => !passed && (end === 'timeout' || end === 'killed'))).toBe(true);
   });
 
   it('goes on without pass@k and RLVR where there is no sandbox, or none any more, and says so', async () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InterpreterPool, type InterpreterListener, SandboxGone } from '../../../src/verify/interpreterPool.ts';
 import type { PythonReport, PythonTask } from '../../../src/verify/python.worker.ts';
+import type { SandboxNews } from '../../../src/verify/sandboxNews.ts';
 
 interface Fake {
   listener: InterpreterListener;
@@ -19,11 +20,13 @@ function done(fields: Partial<Extract<PythonReport, { kind: 'done' }>> = {}): Py
 describe('the pool of interpreters', () => {
   let fakes: Fake[];
   let canInterrupt: boolean;
+  let told: SandboxNews[];
 
   beforeEach(() => {
     vi.useFakeTimers();
     fakes = [];
     canInterrupt = true;
+    told = [];
   });
   afterEach(() => vi.useRealTimers());
 
@@ -31,6 +34,7 @@ describe('the pool of interpreters', () => {
     return new InterpreterPool({
       size,
       spares,
+      tell: (news) => told.push(news),
       start: (listener) => {
         const fake: Fake = { listener, tasks: [], interrupts: 0, ended: false };
         fakes.push(fake);
@@ -126,6 +130,41 @@ describe('the pool of interpreters', () => {
     for (let i = 0; i < 1000; i++) fake(0).listener.report(done({ stdout: 'forged' }));
     fake(1).listener.report(done({ stdout: 'true' }));
     expect((await next).stdout).toBe('true');
+  });
+
+  it('R26 tells of a program that tried to leave, and of none that only says so', async () => {
+    const pool = open(1, 0);
+    ready(0);
+    const says = pool.run(job('says so'));
+    fake(0).listener.report(done({ answer: answer({ end: 'exception', message: 'it tried to leave the sandbox: not true' }) }));
+    expect((await says).end).toBe('exception');
+    const forges = pool.run(job('forges'));
+    fake(0).listener.report(done({ answer: answer({ end: 'killed', message: 'it tried to leave the sandbox: nor is this' }) }));
+    expect((await forges).message).toBe('its answer was not in the agreed form');
+    expect(told).toEqual([]);
+    const leaves = pool.run(job('leaves'));
+    fake(0).listener.report(done({ answer: '', failure: 'it tried to leave the sandbox: Python called JsProxy_New', fit: false }));
+    expect((await leaves).end).toBe('killed');
+    expect(told).toEqual([{ ended: true }]);
+  });
+
+  it('R26 ends an interpreter at the first request that it is refused, and tells of that one alone', async () => {
+    const pool = open(1, 1);
+    ready(0);
+    ready(1);
+    const leaves = pool.run(job('leaves'));
+    const refusal = { directive: 'connect-src', address: 'https://elsewhere.example' };
+    for (let i = 0; i < 1000; i++) fake(0).listener.report({ kind: 'refused', refusal });
+    expect(await leaves).toMatchObject({
+      end: 'killed',
+      message: 'it tried to leave the sandbox: a request was refused by connect-src',
+      calls: [],
+    });
+    expect(fake(0).ended).toBe(true);
+    expect(told).toEqual([{ refused: refusal }, { ended: true }]);
+    const next = pool.run(job('next'));
+    fake(1).listener.report(done());
+    expect((await next).end).toBe('finished');
   });
 
   it('takes an answer in another form than agreed for no answer', async () => {
