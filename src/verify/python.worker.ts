@@ -74,8 +74,6 @@ const post = self.postMessage.bind(self) as (report: PythonReport, transfer?: Tr
 const gate = new WasmGate();
 let starved = false;
 
-onRefused((refusal) => post({ kind: 'refused', refusal }));
-
 self.onmessage = ({ data }: MessageEvent<PythonParts>) => {
   start(data).catch((e: unknown) => post({ kind: 'broken', message: e instanceof Error ? e.message : String(e) }));
 };
@@ -92,6 +90,8 @@ async function start(parts: PythonParts): Promise<void> {
   }
   if (parts.interrupt) pyodide.setInterruptBuffer(new Uint8Array(parts.interrupt));
   const interpreter = new Interpreter(pyodide);
+  // pyodide's loader tries whether it may evaluate text: no request, and the event may come late
+  onRefused((refusal) => refusal.address === 'eval' || post({ kind: 'refused', refusal }));
   strip();
   self.onmessage = ({ data }: MessageEvent<PythonTask>) => post(interpreter.run(data));
   post({ kind: 'ready' });

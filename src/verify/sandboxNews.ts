@@ -40,7 +40,7 @@ function read(data: unknown): SandboxNews | null {
 }
 
 /** In a worker of the sandbox, once, before anything foreign. */
-export function onRefused(tell: (refusal: Refusal) => void): void {
+export function onRefused(tell: (refusal: Refusal) => unknown): void {
   addEventListener('securitypolicyviolation', (event) => {
     const { effectiveDirective, blockedURI, disposition } = event as SecurityPolicyViolationEvent;
     if (disposition === 'enforce') tell({ directive: effectiveDirective, address: blockedURI });
