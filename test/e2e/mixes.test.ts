@@ -81,7 +81,7 @@ describe('the page of a drop', () => {
     await problems.getByText(/unpacks to more than 64 MB, which is the limit for its size/).waitFor();
     expect(await problems.innerText()).toContain('bomb.parquet');
     await dropped('packed.parquet', parquet('some_brotli'));
-    await problems.getByText(/is packed by BROTLI; .* Convert it: /).waitFor();
+    await problems.getByText(/is packed by BROTLI, which is not read; .* Convert it: /).waitFor();
     await dropped('mbpp.parquet', parquet('mbpp'));
     await page.getByText('3 rows; fields task_id, text, code, test_list, test_setup_code, challenge_test_list').waitFor();
     await page.getByText('MBPP: 3 problems with 4 tests').waitFor();
