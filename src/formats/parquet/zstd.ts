@@ -1,6 +1,5 @@
 // Zstandard (RFC 8878), unpacked: frames without a dictionary, every kind of block, literals and sequences.
-// Promises: no more memory than `sizeBytes` and a block (128 kB), no more steps than the bytes that go in and come out. No other decoder in plain JavaScript that
-// we know of keeps the second: sequences that overrun their block are let run there.
+// Promises: no more memory than `sizeBytes` and a block (128 kB), no more steps than the bytes that go in and come out: a sequence that overruns stops it.
 // Refuses (RangeError) data that does not unpack to exactly `sizeBytes`, and dictionaries. Checksums of frames are not looked at.
 
 const MAGIC = 0xfd2fb528;
