@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { writeBundle } from '../share/bundle.ts';
 import type { KeptState, LabApi, LabConnection } from '../worker/client.ts';
 import { WorkerGone } from '../worker/liveness.ts';
+import { copyText } from './clipboard.ts';
 import { fetchRecordedRun } from './demo.ts';
 import { saveFile } from './download.ts';
 import { type FieldMapping, guessMapping, missingForRecipe, type Recognised, recipeForDrop } from './droppedTask.ts';
@@ -134,6 +135,8 @@ export interface Lab {
   position(): number;
   /** Tells a failure that the page met outside the lab's own calls. */
   fail(message: string): void;
+  /** Tells what is no failure, among the notices. */
+  note(message: string): void;
   dismissAlert(message: string): void;
 }
 
@@ -621,13 +624,8 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
       try {
         const hash = await writeRunLink(recipe, log, sharing);
         history.replaceState(null, '', joinHash(hash, splitHash(location.hash).view));
-        const copied = await navigator.clipboard.writeText(location.href).then(
-          () => true,
-          () => false,
-        );
-        set({
-          said: copied ? `Link copied: ${location.href.length} characters` : 'The link is in the address bar; the clipboard was refused',
-        });
+        if (await copyText(location.href)) set({ said: `Link copied: ${location.href.length} characters` });
+        else alert('The link is in the address bar; copy it there: the browser refused the clipboard.');
       } catch (error) {
         tell('error', said(error));
       }
@@ -637,14 +635,20 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
         const { shownId } = get();
         const dropped = shownId === null ? undefined : bundles.get(shownId);
         const id = shownId !== null && shownId !== ranId ? shownId : undefined;
-        const bytes = dropped ? new Uint8Array(await dropped.arrayBuffer()) : await api().exportBundle(id);
+        const bytes = dropped ? await wholeOf(dropped) : await api().exportBundle(id);
         saveFile(`${fileStem(log)}.zip`, bytes, 'application/zip');
         set({ said: 'Bundle saved' });
       } catch (error) {
         tell('error', said(error));
       }
     },
-    downloadLog: () => saveFile(`${fileStem(log)}.jsonl`, toJsonLines(log.events), 'application/jsonl'),
+    downloadLog: () => {
+      try {
+        saveFile(`${fileStem(log)}.jsonl`, toJsonLines(log.events), 'application/jsonl');
+      } catch (error) {
+        tell('error', `The log could not be saved: ${said(error)}. Download the bundle, which has it too.`);
+      }
+    },
     loadModels: async () => {
       const { shownId: id } = get();
       if (id === null || !canLoadModels(get())) return;
@@ -743,6 +747,7 @@ export function createLab(connect: (hungAfterS: () => number) => LabConnection):
     },
     position: () => playback?.positionOf(get().cut) ?? 1,
     fail: (message) => tell('error', message),
+    note: (message) => tell('info', message),
     dismissAlert,
   };
 }
@@ -782,6 +787,15 @@ export function canLoadModels({
 }: Pick<LabState, 'activity' | 'shownId' | 'workerRunId' | 'loadingModels' | 'runs'>): boolean {
   const shown = runs.find((run) => run.id === shownId);
   return activity === 'idle' && !loadingModels && shownId !== workerRunId && shown?.bundled === true;
+}
+
+/** A dropped file that is no longer as it was cannot be read. */
+async function wholeOf(file: File): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch (error) {
+    throw new Error(`${file.name} can no longer be read (${said(error)}). It was moved, deleted or changed: drop it again.`);
+  }
 }
 
 function said(error: unknown): string {

@@ -34,7 +34,13 @@ export function createReproducer(lab: Lab): Reproducer {
       const state = lab.store.getState();
       const recipe = state.runs.find((run) => run.id === referenceId)?.recipe;
       if (!recipe || whyNotHere(state, recipe) !== null) return;
-      const reference = await lab.loadRun(referenceId);
+      let reference: RunLog;
+      try {
+        reference = await lab.loadRun(referenceId);
+      } catch (error) {
+        lab.fail(`The run that was sent cannot be read, so nothing was started: ${(error as Error).message}`);
+        return;
+      }
       lab.setText(JSON.stringify(recipe, null, 2));
       const ended = lab.run();
       const runId = lab.store.getState().workerRunId;

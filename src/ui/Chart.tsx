@@ -5,6 +5,7 @@ import { csvOf, dashOf, fileStem, svgOf, toneName } from '../app/chartFiles.ts';
 import type { DrawnChart, DrawnLine, Tone } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
 import { compact, hasNoLogarithm, nearest, seconds, type Unit, valueAt } from '../app/picture.ts';
+import { lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
 import { drawNoMore, drawSoon, makeMeasured } from './drawing.ts';
 import { hoverOf, onHover, setHover, useHover } from './hover.ts';
@@ -231,7 +232,7 @@ function ChartFiles({ title, data, settings, host, plot }: ChartFilesProps) {
     plot.current?.show(data, settings);
     // the plot draws itself at the end of the task
     setTimeout(() => {
-      if (plot.current && host.current) picture(title, data, plot.current, host.current).toBlob((blob) => blob && void savePng(stem, blob));
+      if (plot.current && host.current) picture(title, data, plot.current, host.current).toBlob((blob) => void savePng(stem, blob));
     });
   };
   return (
@@ -258,7 +259,11 @@ export function closeOnEscape(event: KeyboardEvent<HTMLDetailsElement>): void {
   if (event.key === 'Escape') event.currentTarget.open = false;
 }
 
-async function savePng(stem: string, blob: Blob): Promise<void> {
+async function savePng(stem: string, blob: Blob | null): Promise<void> {
+  if (!blob) {
+    lab.fail(`The browser made no picture of ${stem}: the chart is too large for one. Make the window smaller, or save it as SVG.`);
+    return;
+  }
   saveFile(`${stem}.png`, new Uint8Array(await blob.arrayBuffer()), 'image/png');
 }
 

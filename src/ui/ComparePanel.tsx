@@ -13,6 +13,7 @@ import {
   type Row,
   tableOf,
 } from '../app/comparison.ts';
+import { copyText } from '../app/clipboard.ts';
 import { ARM_ORDER, armLabel } from '../app/curves.ts';
 import { saveFile } from '../app/download.ts';
 import { type ChartKind, chartOfGroups, emptyText } from '../app/runCharts.ts';
@@ -125,10 +126,8 @@ function Differences({ differences, groups }: { differences: readonly Difference
 function ComparisonTable({ rows, groups, arm }: { rows: readonly Row[]; groups: readonly Group[]; arm: Arm }) {
   const [said, setSaid] = useState('');
   const copy = async (what: string, text: string) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setSaid(`${what} copied`);
-    } catch {
+    if (await copyText(text)) setSaid(`${what} copied`);
+    else {
       saveFile(what === 'LaTeX' ? 'comparison.tex' : 'comparison.csv', text, 'text/plain');
       setSaid(`${what} saved as a file: the clipboard was refused`);
     }

@@ -16,7 +16,15 @@ export function DropZone() {
   const dropping = useLab((s) => s.dropping);
   const recognised = useLab((s) => s.recognised);
   const over = useDropAnywhere();
-  const picked = (list: FileList | null) => void lab.drop(filesOfPicker(list));
+  const picked = (input: HTMLInputElement) => {
+    try {
+      void lab.drop(filesOfPicker(input.files));
+    } catch (error) {
+      unread(error);
+    }
+    // the same file chosen once more is a choice too: it may have been changed
+    input.value = '';
+  };
   return (
     <section className="drop" aria-label="Model and dataset">
       <div className="drop-zone">
@@ -36,7 +44,7 @@ export function DropZone() {
           </p>
         )}
       </div>
-      <input ref={files} type="file" multiple hidden aria-label="Files" onChange={(e) => picked(e.target.files)} />
+      <input ref={files} type="file" multiple hidden aria-label="Files" onChange={(e) => picked(e.target)} />
       <input
         ref={(element) => {
           folder.current = element;
@@ -45,7 +53,7 @@ export function DropZone() {
         type="file"
         hidden
         aria-label="Folder"
-        onChange={(e) => picked(e.target.files)}
+        onChange={(e) => picked(e.target)}
       />
       {recognised ? <RecognisedFiles recognised={recognised} /> : null}
       {over ? <DropOverlay /> : null}
@@ -69,6 +77,10 @@ function DropOverlay() {
   );
 }
 
+function unread(error: unknown): void {
+  lab.fail(`The drop could not be read: ${error instanceof Error ? error.message : String(error)}`);
+}
+
 function useDropAnywhere(): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
@@ -86,10 +98,7 @@ function useDropAnywhere(): boolean {
       event.preventDefault();
       setOver(false);
       if (event.dataTransfer) {
-        filesOfDrop(event.dataTransfer).then(
-          (dropped) => lab.drop(dropped),
-          (error: unknown) => lab.fail(`The drop could not be read: ${error instanceof Error ? error.message : String(error)}`),
-        );
+        filesOfDrop(event.dataTransfer).then((dropped) => lab.drop(dropped), unread);
       }
     };
     addEventListener('dragover', onOver);

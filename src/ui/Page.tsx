@@ -37,6 +37,9 @@ const TheoryPanel = ofLater('TheoryPanel');
 const Tour = ofLater('Tour');
 const TryPanel = ofLater('TryPanel');
 
+/** What stands around the panels: one that fails takes only itself down, too. */
+const SHELL = { PrivacyLine, CommandPalette, KeysDialog, PanelsDialog, ExportDialog, PrivacyDialog, Tour };
+
 export function Page() {
   useKeys();
   useWarningBeforeLeaving();
@@ -44,7 +47,7 @@ export function Page() {
   const bare = useStore(view.store, (s) => s.embed || PLACES.every(({ name, side }) => side === 'outputs' || s.hidden.includes(name)));
   return (
     <>
-      {embed ? <EmbeddedHeader /> : <Header />}
+      <Boundary>{embed ? <EmbeddedHeader /> : <Header />}</Boundary>
       <div className={bare ? 'page page-outputs' : 'page'}>
         {bare ? null : (
           <aside className="inputs" aria-label="Inputs">
@@ -63,7 +66,9 @@ export function Page() {
           </aside>
         )}
         <main className="outputs">
-          <NewerVersion />
+          <Boundary>
+            <NewerVersion />
+          </Boundary>
           <p className="narrow-note">Read only at this width. A wider window has drop, recipe and run.</p>
           <Boundary>
             <Provenance />
@@ -96,15 +101,13 @@ export function Page() {
           {embed ? null : <HiddenPanels />}
         </main>
       </div>
-      <PrivacyLine />
-      <CommandPalette />
-      <PrivacyDialog />
-      <Suspense>
-        <KeysDialog />
-        <PanelsDialog />
-        <ExportDialog />
-        <Tour />
-      </Suspense>
+      {Object.entries(SHELL).map(([name, Part]) => (
+        <Boundary key={name}>
+          <Suspense>
+            <Part />
+          </Suspense>
+        </Boundary>
+      ))}
       <Said />
       <Turns last={LAST_TURN} />
     </>

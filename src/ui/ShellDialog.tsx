@@ -1,8 +1,9 @@
 // A dialog of the page's shell: modal, closed by Escape, by its button and by a press beside it. Its content is made when it is opened, so that it
 // shows what is so then.
-import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from 'react';
+import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { closeDialog, type DialogName, shell } from '../app/shell.ts';
+import { useLab } from './useLab.ts';
 
 interface ShellDialogProps {
   name: DialogName;
@@ -10,6 +11,19 @@ interface ShellDialogProps {
   /** Without a title on show and a button to close: for what begins with a field of its own. */
   bare?: boolean;
   children: ReactNode;
+}
+
+/** What failed since the dialog was opened: what stands on the page is behind it. */
+function AlertsSince() {
+  const alerts = useLab((s) => s.alerts);
+  const [before] = useState(alerts);
+  return alerts
+    .filter((alert) => !before.includes(alert))
+    .map((alert) => (
+      <p key={alert} className="issue" role="alert">
+        {alert}
+      </p>
+    ));
 }
 
 export function ShellDialog({ name, title, bare = false, children }: ShellDialogProps) {
@@ -33,6 +47,7 @@ export function ShellDialog({ name, title, bare = false, children }: ShellDialog
             {title}
           </h2>
           {children}
+          <AlertsSince />
           {bare ? null : (
             <button type="button" onClick={closeDialog}>
               Close

@@ -1,6 +1,7 @@
 // One training step by kernel: a strip of time, what each kernel achieves, memory by use, and every kernel's WGSL one click away.
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { copyText } from '../app/clipboard.ts';
 import { type ProfiledPhase, type Span, spansOf, type StepProfile, whyNoProfile } from '../app/stepProfile.ts';
 import { stepProfile } from '../app/theStepProfile.ts';
 import { decimal } from './numbers.ts';
@@ -191,8 +192,10 @@ const mebibytes = (bytes: number): string => `${decimal(bytes / 2 ** 20, 2)} MiB
 function SourceDialog() {
   const source = useStore(stepProfile.store, (s) => s.source);
   const dialog = useRef<HTMLDialogElement>(null);
+  const [refused, setRefused] = useState(false);
   const open = source !== null;
   useEffect(() => {
+    setRefused(false);
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open) dialog.current?.close();
   }, [open]);
@@ -202,9 +205,14 @@ function SourceDialog() {
         <h2 id="wgsl-title">
           <code>{source?.kernel}.wgsl</code>
         </h2>
-        <button type="button" disabled={!source?.code} onClick={() => void navigator.clipboard.writeText(source?.code ?? '')}>
+        <button
+          type="button"
+          disabled={!source?.code}
+          onClick={() => void copyText(source?.code ?? '').then((copied) => setRefused(!copied))}
+        >
           Copy
         </button>
+        {refused ? <p role="alert">The browser refused the clipboard: select the text and copy it.</p> : null}
         <button type="button" onClick={stepProfile.closeSource}>
           Close
         </button>

@@ -8,7 +8,8 @@ export interface DroppedFile {
 const MAX_FILES = 2000;
 
 export function filesOfPicker(list: FileList | null): DroppedFile[] {
-  return [...(list ?? [])].slice(0, MAX_FILES).map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+  if (list && list.length > MAX_FILES) throw tooMany();
+  return [...(list ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
 /** Must be called before the drop event ends: entries are gone after. */
@@ -19,9 +20,13 @@ export async function filesOfDrop(transfer: DataTransfer): Promise<DroppedFile[]
   return found;
 }
 
+function tooMany(): Error {
+  return new Error(`it holds more than ${MAX_FILES} files. Drop the model folder or the dataset alone.`);
+}
+
 async function walk(entry: FileSystemEntry, path: string, found: DroppedFile[]): Promise<void> {
   if (isFile(entry)) {
-    if (found.length >= MAX_FILES) throw new Error(`it holds more than ${MAX_FILES} files. Drop the model folder or the dataset alone.`);
+    if (found.length >= MAX_FILES) throw tooMany();
     found.push({ path, file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) });
   } else if (isFolder(entry)) {
     const reader = entry.createReader();

@@ -10,6 +10,7 @@ import './styles/explore.css';
 import './styles/shell.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { watchFailures } from '../app/failures.ts';
 import { watchDelivery } from '../app/site.ts';
 import { lab } from '../app/theLab.ts';
 import { view } from '../app/theView.ts';
@@ -31,6 +32,7 @@ const hasPicture = new Promise<void>((resolve) => {
     resolve();
   });
 });
+watchFailures(lab.fail);
 open();
 await Promise.race([hasPicture, new Promise((resolve) => setTimeout(resolve, PICTURE_MS))]);
 createRoot(root).render(

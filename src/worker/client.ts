@@ -7,6 +7,7 @@ import workerUrl from './lab.worker.ts?worker&url';
 import { whenLifeLockFrees } from './lifeLock.ts';
 import { type Liveness, watchLiveness, type WorkerGone } from './liveness.ts';
 import type { LabApi, LabWorkerApi } from './protocol.ts';
+import { hearFailures } from './failures.ts';
 import { hearRefusals } from './refusals.ts';
 import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
@@ -33,6 +34,7 @@ const beats = (seconds: number): number => Math.ceil((seconds * 1000) / BEAT_MS)
 export function connectLab(hungAfterS: () => number): LabConnection {
   const name = `ra3-lab ${crypto.randomUUID()}`;
   hearRefusals(name);
+  hearFailures(name);
   const started = underPagePolicy().then(() => new Worker(trustedUrl(workerUrl), { type: 'module', name }));
   const remote = Comlink.wrap<LabWorkerApi>(endpointOf(started));
   const liveness = watchLiveness({
@@ -42,7 +44,12 @@ export function connectLab(hungAfterS: () => number): LabConnection {
     hungBeats: () => beats(hungAfterS()),
     startBeats: beats(START_S),
   });
-  void started.then((worker) => {
+  const whenStarted = (work: (worker: Worker) => void): void => {
+    started.then(work).catch((error: unknown) => {
+      liveness.declareDead(`The worker could not be started: ${error instanceof Error ? error.message : String(error)}. Reload the page.`);
+    });
+  };
+  whenStarted((worker) => {
     worker.addEventListener('error', (event) => {
       const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
       liveness.declareDead(
@@ -55,7 +62,7 @@ export function connectLab(hungAfterS: () => number): LabConnection {
   });
   void watchLock(name, remote, liveness);
   lendSandbox(remote, liveness);
-  liveness.onDeath(() => void started.then((worker) => worker.terminate()));
+  liveness.onDeath(() => whenStarted((worker) => worker.terminate()));
   return {
     api: guarded(remote, liveness),
     terminate: () => liveness.declareDead('The worker was ended by the page.'),
@@ -64,12 +71,13 @@ export function connectLab(hungAfterS: () => number): LabConnection {
   };
 }
 
-/** Messages to a worker that is still to be started wait for it, in order. */
+/** Messages to a worker that is still to be started wait for it, in order; to one that could not be started there are none. */
 function endpointOf(started: Promise<Worker>): Comlink.Endpoint {
+  const then = (work: (worker: Worker) => void): void => void started.then(work, () => undefined);
   return {
-    postMessage: (message, transfer) => void started.then((worker) => worker.postMessage(message, transfer ?? [])),
-    addEventListener: (...args) => void started.then((worker) => worker.addEventListener(...args)),
-    removeEventListener: (...args) => void started.then((worker) => worker.removeEventListener(...args)),
+    postMessage: (message, transfer) => then((worker) => worker.postMessage(message, transfer ?? [])),
+    addEventListener: (...args) => then((worker) => worker.addEventListener(...args)),
+    removeEventListener: (...args) => then((worker) => worker.removeEventListener(...args)),
   };
 }
 

@@ -2,6 +2,7 @@
 // can be stored everything still works in memory, said once. Refuses to touch a run that another tab has.
 import { type ByteSource, fromBlob, fromBytes } from '../formats/byteSource.ts';
 import { showBytes } from '../formats/formatError.ts';
+import { FormatError } from '../formats/formatError.ts';
 import { lockRun, lockedRuns } from '../store/runLocks.ts';
 import { type Files, StorageFull, StorageGone } from '../store/files.ts';
 import { openOpfs } from '../store/opfs.ts';
@@ -68,7 +69,7 @@ export class LockedKeeper extends RunKeeper {
   }
 }
 
-/** Null where the run is in memory alone: that was told. */
+/** Null where the run is in memory alone: that was told. Throws FormatError for a dropped file that can no longer be read: the run would need it. */
 export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: (state: KeptState) => void): Promise<LockedKeeper | null> {
   let free: (() => void) | null = null;
   try {
@@ -82,6 +83,7 @@ export async function beginKept(run: StoredRun, dropped: DroppedInputs, onKept: 
   } catch (error) {
     if (free) await forgetKept(run.id).catch(() => undefined);
     free?.();
+    if (error instanceof FormatError) throw error;
     onKept({
       kind: 'memory',
       message: `${(error as Error).message} This run is in memory alone: download its bundle before closing the tab.`,
@@ -97,7 +99,7 @@ function inputsOf({ model = [], dataset = [] }: DroppedInputs): InputFile[] {
     parts[part].map(({ path, file }) => ({
       path: `${part}/${path}`,
       sizeBytes: file.size,
-      read: async () => new Uint8Array(await file.arrayBuffer()),
+      read: () => fromBlob(path, file).read(0, file.size),
     })),
   );
 }
@@ -106,15 +108,21 @@ function inputsOf({ model = [], dataset = [] }: DroppedInputs): InputFile[] {
 async function sourcesOf(store: Files, { id, name }: StoredRun, dropped: Dropped): Promise<GivenSources> {
   const sources: GivenSources = { model: [], dataset: [] };
   const missing: string[] = [];
+  /** Of those, files of the name that were dropped here: another content, or none that can be read any more. */
   const others: string[] = [];
+  const gone: string[] = [];
   for (const input of (await keptInputs(store, id)) ?? []) {
     const [part = '', ...rest] = input.path.split('/');
     const path = rest.join('/');
     const file = fileName(path);
     const source = input.bytes ? fromBytes(path, input.bytes) : await droppedAgain(input, path, dropped);
-    if (source) sources[part === 'model' ? 'model' : 'dataset'].push({ path, source });
-    else missing.push(`${file} (${sizeText(input.sizeBytes)})`);
-    if (!source && dropped.some((other) => fileName(other.path) === file)) others.push(file);
+    if (typeof source === 'object') {
+      sources[part === 'model' ? 'model' : 'dataset'].push({ path, source });
+      continue;
+    }
+    missing.push(`${file} (${sizeText(input.sizeBytes)})`);
+    if (source === 'gone') gone.push(file);
+    if (source === 'another') others.push(file);
   }
   if (missing.length === 0) return sources;
   throw new Error(
@@ -123,17 +131,32 @@ async function sourcesOf(store: Files, { id, name }: StoredRun, dropped: Dropped
       ...(others.length > 0
         ? [`The ${others.join(', ')} dropped here ${others.length === 1 ? 'is another file' : 'are other files'}.`]
         : []),
+      ...(gone.length > 0 ? [`The ${gone.join(', ')} dropped here can no longer be read: moved, deleted or changed.`] : []),
       `Drop ${missing.length === 1 ? 'that file' : 'those files'}, then press Resume.`,
     ].join(' '),
   );
 }
 
-async function droppedAgain({ sizeBytes, sha256 }: KeptInput, path: string, dropped: Dropped): Promise<ByteSource | null> {
+/** The file again, or what there is of its name instead. */
+async function droppedAgain(
+  { sizeBytes, sha256 }: KeptInput,
+  path: string,
+  dropped: Dropped,
+): Promise<ByteSource | 'another' | 'gone' | 'nothing'> {
+  let found: 'another' | 'gone' | 'nothing' = 'nothing';
   for (const { path: other, file } of dropped) {
-    if (fileName(other) !== fileName(path) || file.size !== sizeBytes) continue;
-    if (sha256 === null || (await sha256Of(new Uint8Array(await file.arrayBuffer()))) === sha256) return fromBlob(path, file);
+    if (fileName(other) !== fileName(path)) continue;
+    const source = fromBlob(path, file);
+    try {
+      const bytes = await source.read(0, sha256 === null || file.size !== sizeBytes ? Math.min(1, file.size) : file.size);
+      if (file.size === sizeBytes && (sha256 === null || (await sha256Of(bytes)) === sha256)) return source;
+      if (found === 'nothing') found = 'another';
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      if (found === 'nothing') found = 'gone';
+    }
   }
-  return null;
+  return found;
 }
 
 const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -39,12 +39,14 @@ import {
 import { holdLifeLock } from './lifeLock.ts';
 import { lendSandbox, pythonSandbox } from './labSandbox.ts';
 import type { Inspectable, LabWorkerApi, Recognised } from './protocol.ts';
+import { tellFailures } from './failures.ts';
 import { tellRefusals } from './refusals.ts';
 import { openTextWorker } from './textClient.ts';
 import { tuningStore } from './tuningStore.ts';
 
 holdLifeLock(self.name);
 tellRefusals(self.name);
+tellFailures(self.name);
 
 let session: Promise<Session> | null = null;
 /** Given before there was a GPU, or without one: kept, so that a drop can be looked at anywhere. */

@@ -2,6 +2,7 @@
 // ended with the worker.
 import type { InstrumentName, Settings, TheoryResult } from '../midtrain/theory/contract.ts';
 import workerUrl from './theory.worker.ts?worker&url';
+import { hearFailures } from './failures.ts';
 import { hearRefusals } from './refusals.ts';
 import { underPagePolicy } from './site.ts';
 import { trustedUrl } from './trustedUrl.ts';
@@ -32,6 +33,7 @@ export interface TheoryWorker {
 export function startTheoryWorker(listener: TheoryListener): TheoryWorker {
   const name = `ra3-lab theory ${crypto.randomUUID()}`;
   hearRefusals(name);
+  hearFailures(name);
   const started = underPagePolicy().then(() => {
     const worker = new Worker(trustedUrl(workerUrl), { type: 'module', name });
     worker.onmessage = ({ data }: MessageEvent<TheoryAnswer>) => listener.answered(data);
@@ -39,8 +41,9 @@ export function startTheoryWorker(listener: TheoryListener): TheoryWorker {
     worker.onmessageerror = () => listener.died('a message could not be read');
     return worker;
   });
+  const failed = (error: unknown): void => listener.died(error instanceof Error ? error.message : String(error));
   return {
-    send: (request) => void started.then((worker) => worker.postMessage(request)),
-    end: () => void started.then((worker) => worker.terminate()),
+    send: (request) => void started.then((worker) => worker.postMessage(request)).catch(failed),
+    end: () => void started.then((worker) => worker.terminate()).catch(() => undefined),
   };
 }

@@ -49,6 +49,7 @@ const DOORS: Record<string, string[]> = {
   'src/evaluate/tInterval.ts': ['midtrain', 'app'],
   'src/store/persistence.ts': ['app'],
   'src/worker/site.ts': ['app'],
+  'src/worker/failures.ts': ['app'],
   'src/worker/refusals.ts': ['app'],
 };
 
