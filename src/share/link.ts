@@ -268,6 +268,7 @@ function damaged(why: string): LinkError {
 function misfit(issue: v.BaseIssue<unknown>): string {
   const { expected, received } = issue;
   const place = short(v.getDotPath(issue) ?? 'content', 60);
+  if (received === 'undefined') return `its ${place} is missing`;
   if (expected === 'never') return `it has ${place}, which no link has`;
   return `its ${place} is ${short(received, 60)}${expected === null ? '' : `, not ${short(expected, 120)}`}`;
 }

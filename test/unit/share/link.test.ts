@@ -236,6 +236,7 @@ test('R20 what is said of a link names the place, what stands there and what may
     /^This link cannot be opened: (.*)\. Check that/.exec(await refusal(await forgeLink(json)))![1]!;
   expect(await of('{"r":{},"c":[],"s":[],"extra":1}')).toBe('it has extra, which no link has');
   expect(await of('{"r":{},"c":[],"s":[{"arm":"x"}]}')).toMatch(/^its s\.0\.arm is "x", not \("base" \| "ntp"/);
+  expect(await of('{"r":{},"c":[],"s":[{"arm":"ra3"}]}')).toBe('its s.0.phase is missing');
   expect(await of('{"r":{"seed":-1},"c":[],"s":[]}')).toBe('The recipe does not fit: seed: Invalid value: Expected >=0 but received -1');
   expect(await of('{"r":{"ra3":{"steps":1}},"c":[],"s":[]}')).toBe('its recipe sets "ra3.steps", as no recipe does');
   const long = 'k'.repeat(200_000);
