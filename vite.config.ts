@@ -28,14 +28,18 @@ export const pageBuild: BuildEnvironmentOptions = {
   chunkSizeWarningLimit: 2000,
 };
 
+/** How long the bundler's plugins took is no news to whoever starts the lab; slow machines are told of it otherwise. */
+const checks = { bundlerTimings: false };
+
 export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicy(), siteFiles()],
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { checks } },
   build: {
     ...pageBuild,
     outDir: 'dist/page',
     rolldownOptions: {
+      checks,
       input: { index: 'index.html', headless: 'headless.html', sw: 'src/worker/site.worker.ts' },
       // A service worker serves the folder that it lies in, under a name that stays.
       output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },

@@ -37,6 +37,7 @@ export async function ensureHeadless() {
         target: 'node20',
         minify: false,
         rolldownOptions: {
+          checks: { bundlerTimings: false },
           input: Object.fromEntries(
             ['lab', 'driver', 'textThread', 'pythonSandbox'].map((name) => [name, join(ROOT, 'src', 'headless', `${name}.ts`)]),
           ),
