@@ -24,7 +24,8 @@ function LinkPart() {
   const [onlyShown, setOnlyShown] = useState(false);
   const [asked, setAsked] = useState(false);
   const can = useLab(actions.share.enabled);
-  const said = useLab((s) => s.said);
+  // what failed stands at the end of the dialog
+  const said = useLab((s) => (s.alerts.includes(s.said) ? '' : s.said));
   const copy = async (): Promise<void> => {
     await lab.share({ view: view.store.getState(), onlyShown });
     setAsked(true);

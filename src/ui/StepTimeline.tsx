@@ -212,11 +212,15 @@ function SourceDialog() {
         >
           Copy
         </button>
-        {refused ? <p role="alert">The browser refused the clipboard: select the text and copy it.</p> : null}
         <button type="button" onClick={stepProfile.closeSource}>
           Close
         </button>
       </header>
+      {refused ? (
+        <p className="issue" role="alert">
+          The browser refused the clipboard: select the text and copy it.
+        </p>
+      ) : null}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls takes the focus, so that keys scroll it */}
       <pre tabIndex={0}>{source?.code ?? 'Fetching…'}</pre>
     </dialog>
