@@ -114,15 +114,23 @@ export function Page() {
   );
 }
 
-/** What happens, for those who hear the page. */
+/** What happens, said for a few seconds; alerts are on show until they are dismissed. */
 function Said() {
   const said = useLab((s) => s.said);
+  const isAlert = useLab((s) => s.alerts.includes(s.said));
+  useEffect(() => {
+    if (said === '') return;
+    const timer = setTimeout(() => lab.store.setState({ said: '' }), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
   return (
-    <p className="visually-hidden" role="status" aria-live="polite">
+    <p className={isAlert ? 'visually-hidden' : 'said'} role="status" aria-live="polite">
       {said}
     </p>
   );
 }
+
+const SAID_MS = 5000;
 
 /** Places that are filled after the first picture, in this order. */
 const LATER: readonly PanelName[] = ['recipe', 'runs', 'storage', 'compare', 'found', 'theory', 'rollouts', 'try', 'inspector', 'ran'];
