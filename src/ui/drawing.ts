@@ -19,11 +19,13 @@ export interface Size {
   height: number;
 }
 
+/** The first picture is drawn whole. */
+let isFirst = true;
 const unmade = new Map<object, { element: HTMLElement; make: (size: Size) => void }>();
 
 /**
- * Has a chart made before the page is drawn next, if it is in the window, else in the coming frames. All that are asked for in one task are measured
- * before the first of them changes the page, so that the page is laid out once.
+ * Has a chart made before the page is drawn next, if it is in the window, else in the coming frames; where many are asked for once the page is there,
+ * most of them too. All that are asked for in one task are measured before the first of them changes the page, so that the page is laid out once.
  */
 export function makeMeasured(chart: object, element: HTMLElement, make: (size: Size) => void): void {
   if (unmade.size === 0) queueMicrotask(makeAll);
@@ -36,8 +38,10 @@ function makeAll(): void {
     return { chart, make, isBelow: top > innerHeight, size: { width: element.clientWidth, height: element.clientHeight } };
   });
   unmade.clear();
+  const until = isFirst ? Number.POSITIVE_INFINITY : performance.now() + BUDGET_MS;
+  isFirst = false;
   for (const { chart, make, isBelow, size } of measured)
-    if (isBelow) drawSoon(chart, () => make(size));
+    if (isBelow || performance.now() > until) drawSoon(chart, () => make(size));
     else make(size);
 }
 
