@@ -118,6 +118,8 @@ export class Session {
   private readonly textsApart: ((files: TokenizerFiles) => TextsApart) | null;
   /** Texts of the folder that was used last. */
   private texts: { folder: DroppedModel; encoded: EncodedTexts; apart: TextsApart } | null = null;
+  /** Work on texts, one behind the other: another folder's ends what works on this one's. */
+  private onTexts: Promise<unknown> = Promise.resolve();
 
   /**
    * `reopen` opens a device in place of one that was lost while a run was going on; `sandbox` is asked for when a recipe has Python to be judged;
@@ -237,17 +239,27 @@ export class Session {
    */
   async prompted(folder: DroppedModel, prompt: WrittenPrompt): Promise<{ text: string; ids: number[] }> {
     if (!folder.tokenizer) throw new RecipeError('This model has no tokenizer.json. Drop it with the model.');
-    const { text, addBos } = await promptText(folder, prompt, (...chat) => {
-      const apart = this.textsOf(folder)?.apart;
-      if (!apart) throw new RecipeError('A chat template is not rendered here: nothing could end it. Give the prompt as plain text.');
-      return apart.renderChat(...chat);
-    });
+    const { text, addBos } = await promptText(folder, prompt, (...chat) =>
+      this.inTurn(() => {
+        const apart = this.textsOf(folder)?.apart;
+        if (!apart) throw new RecipeError('A chat template is not rendered here: nothing could end it. Give the prompt as plain text.');
+        return apart.renderChat(...chat);
+      }),
+    );
     return { text, ids: await this.withTexts(folder, (tokenizer) => (tokenizer as Tokenizer).encode(text, { addBos })) };
   }
 
-  private async withTexts<T>(folder: DroppedModel, work: (tokenizer: Tokenizer | null) => T): Promise<T> {
-    const texts = this.textsOf(folder);
-    return texts && folder.tokenizer ? texts.encoded.during(folder.tokenizer, work) : work(folder.tokenizer);
+  private withTexts<T>(folder: DroppedModel, work: (tokenizer: Tokenizer | null) => T): Promise<T> {
+    return this.inTurn(() => {
+      const texts = this.textsOf(folder);
+      return texts && folder.tokenizer ? texts.encoded.during(folder.tokenizer, work) : work(folder.tokenizer);
+    });
+  }
+
+  private inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const turn = this.onTexts.then(work);
+    this.onTexts = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Null for a folder without a tokenizer, and where nothing works on texts apart. */

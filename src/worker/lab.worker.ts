@@ -55,6 +55,17 @@ const given: Partial<Given> = {};
 const givenFiles: DroppedInputs = {};
 /** Every file that was dropped, the newest first: a run may be resumed with some of them. */
 const droppedFiles: { path: string; file: File }[] = [];
+/** Drops, and what takes them back, one behind the other as they came: a worker that is given all of them anew ends with what was dropped last. */
+let drops: Promise<unknown> = Promise.resolve();
+
+function inOrder<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return (...args) => {
+    const turn = drops.then(() => call(...args));
+    drops = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
 const BATCH_MS = 100;
 
 async function open(): Promise<Session> {
@@ -196,36 +207,40 @@ const api: LabWorkerApi = {
     }
   },
 
-  drop: plain(async (files, goodRowsAlone) => {
-    const { recognised, recipeText, log, model, dataset } = await recognise(
-      files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })),
-      goodRowsAlone,
-    );
-    const problems = [...recognised.problems];
-    let recipe = null;
-    if (recipeText !== null) {
-      try {
-        recipe = parseRecipe(JSON.parse(recipeText));
-      } catch (e) {
-        problems.push({ file: 'recipe.json', message: (e as Error).message });
+  drop: plain(
+    inOrder(async (files, goodRowsAlone) => {
+      droppedFiles.unshift(...files);
+      const { recognised, recipeText, log, model, dataset } = await recognise(
+        files.map(({ path, file }) => ({ path, source: fromBlob(path, file) })),
+        goodRowsAlone,
+      );
+      const problems = [...recognised.problems];
+      let recipe = null;
+      if (recipeText !== null) {
+        try {
+          recipe = parseRecipe(JSON.parse(recipeText));
+        } catch (e) {
+          problems.push({ file: 'recipe.json', message: (e as Error).message });
+        }
       }
-    }
-    const run = log && readDroppedLog(log, problems);
-    const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
-    if (parts.model) given.model = parts.model;
-    if (parts.dataset) given.dataset = parts.dataset;
-    droppedFiles.unshift(...files);
-    if (model) givenFiles.model = files;
-    if (dataset) givenFiles.dataset = files;
-    if (session) (await session.catch(() => null))?.give(parts);
-    return { ...recognised, problems, recipe, run };
-  }),
+      const run = log && readDroppedLog(log, problems);
+      const parts = { model, dataset: dataset ? datasetOf(dataset) : null };
+      if (parts.model) given.model = parts.model;
+      if (parts.dataset) given.dataset = parts.dataset;
+      if (model) givenFiles.model = files;
+      if (dataset) givenFiles.dataset = files;
+      if (session) (await session.catch(() => null))?.give(parts);
+      return { ...recognised, problems, recipe, run };
+    }),
+  ),
 
-  forget: plain(async (part) => {
-    given[part] = null;
-    delete givenFiles[part];
-    if (session) (await session.catch(() => null))?.forget(part);
-  }),
+  forget: plain(
+    inOrder(async (part) => {
+      given[part] = null;
+      delete givenFiles[part];
+      if (session) (await session.catch(() => null))?.forget(part);
+    }),
+  ),
 
   preview: plain(async (task) => {
     if (!given.dataset) throw new Error('No dataset was dropped.');
@@ -252,12 +267,14 @@ const api: LabWorkerApi = {
 
   run: plain(async (recipe, onEvent, as, onKept = () => undefined) => {
     const checked = parseRecipe(recipe);
+    await drops;
     const lab = await sessionOf();
     const keeper = as ? await beginKept({ ...as, recipe: checked }, givenFiles, onKept) : null;
     await carry(lab, checked, onEvent, keeper);
   }),
 
   resumeRun: plain(async (id, onEvent, onKept) => {
+    await drops;
     const lab = await sessionOf();
     const { run, keeper, from, inputs } = await resumeKept(id, droppedFiles, onKept);
     try {

@@ -55,6 +55,32 @@ describe('a session', () => {
     expect(asked).toEqual([TEMPLATE, 'encode rendered false', 'encode hi true']);
   });
 
+  it('lets the work on one model’s texts end before another’s takes its place', async () => {
+    const session = new Session(
+      {} as GpuContext,
+      () => Promise.reject(new Error('There is no GPU here.')),
+      () => null,
+      () => {
+        let isClosed = false;
+        return {
+          encode: async (texts) => {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            if (isClosed) throw new Error('closed under its work');
+            return texts.map(() => [7, 8]);
+          },
+          encodeContinuations: async (texts) => texts.map(() => []),
+          renderChat: async () => 'rendered',
+          close: () => {
+            isClosed = true;
+          },
+        };
+      },
+    );
+    const [one, other] = [withFiles({}), withFiles({})];
+    const asked = [one, other, one, other].map((folder, i) => session.prompted(folder, { text: `text ${i}` }));
+    expect((await Promise.all(asked)).map(({ ids }) => ids)).toEqual(asked.map(() => [7, 8]));
+  });
+
   it('renders no template where nothing could end it, and says what to do', async () => {
     const session = new Session({} as GpuContext, () => Promise.reject(new Error('There is no GPU here.')));
     await expect(session.prompted(chatting, { messages: MESSAGES })).rejects.toThrow('Give the prompt as plain text.');
