@@ -1,7 +1,8 @@
 // Parts of the page on the production build under its real policy: the theory's sliders, wrong fields, files that are refused, a damaged link.
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { button, dropFiles, LabBrowser } from './support/labBrowser.ts';
+import { LINK_BASE_V1 } from '../../src/share/linkBase.ts';
+import { button, dropFiles, LabBrowser, logAtEnd, RUN_LIMIT_MS, setRecipe } from './support/labBrowser.ts';
 
 describe('the page', () => {
   let lab: LabBrowser;
@@ -81,6 +82,34 @@ describe('the page', () => {
     await dropFiles(page, [{ name: 'rows.jsonl', mimeType: '', buffer: Buffer.from('{"prompt":"def f():","solution":"    return 1"}\n') }]);
     expect(await worker.evaluate(() => ({}) as { polluted?: unknown }).then(({ polluted }) => polluted)).toBeUndefined();
     expect(page.workers()).toContain(worker);
+    expect(faults).toEqual([]);
+  });
+
+  it('R52 clocks that jump under a run make no time of it negative, absurd or going back', async () => {
+    const hour = 3_600_000;
+    await setRecipe(page, {
+      ...LINK_BASE_V1,
+      name: 'clocks',
+      arms: ['ntp'],
+      ntp: { ...LINK_BASE_V1.ntp, steps: 60, batch: 8 },
+      rlvr: { ...LINK_BASE_V1.rlvr, steps: 0 },
+      evaluate: { prompts: 4, samples: 2 },
+    });
+    await button(page, 'Run').click({ timeout: RUN_LIMIT_MS });
+    await page.waitForFunction(() => /NTP/.test(document.title), undefined, { timeout: RUN_LIMIT_MS });
+    await page.workers()[0]!.evaluate((sleptMs) => {
+      const now = performance.now.bind(performance);
+      performance.now = () => now() + sleptMs;
+      Date.now = () => 0;
+    }, 8 * hour);
+    const log = await logAtEnd(page);
+    const times = log.flatMap((e) => ('at' in e && e.at ? [e.at.timeMs] : []));
+    expect(times.length).toBeGreaterThan(60);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    const spans = log.flatMap((e) => (e.type === 'stage' ? [e.timeMs] : e.type === 'progress' && e.leftMs !== null ? [e.leftMs] : []));
+    for (const ms of [...times, ...spans]) expect(ms).toBeGreaterThanOrEqual(0);
+    for (const ms of [...times, ...spans]) expect(ms).toBeLessThan(hour);
+    expect(log.some((e) => e.type === 'end' && e.summary.status === 'finished')).toBe(true);
     expect(faults).toEqual([]);
   });
 
