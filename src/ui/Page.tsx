@@ -42,7 +42,7 @@ const SHELL = { PrivacyLine, CommandPalette, KeysDialog, PanelsDialog, ExportDia
 
 export function Page() {
   useKeys();
-  useWarningBeforeLeaving();
+  useSignsOfRun();
   const embed = useStore(view.store, (s) => s.embed);
   const bare = useStore(view.store, (s) => s.embed || PLACES.every(({ name, side }) => side === 'outputs' || s.hidden.includes(name)));
   return (
@@ -203,12 +203,15 @@ function useKeys(): void {
   }, []);
 }
 
-function useWarningBeforeLeaving(): void {
+/** While a run goes on, leaving is warned of, and styles know of it. */
+function useSignsOfRun(): void {
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
     const tell = () => {
-      if (lab.store.getState().activity === 'idle') removeEventListener('beforeunload', warn);
-      else addEventListener('beforeunload', warn);
+      const isLive = lab.store.getState().activity !== 'idle';
+      document.documentElement.toggleAttribute('data-live', isLive);
+      if (isLive) addEventListener('beforeunload', warn);
+      else removeEventListener('beforeunload', warn);
     };
     tell();
     const stop = lab.store.subscribe(tell);
