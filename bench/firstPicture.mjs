@@ -1,6 +1,7 @@
 // node bench/firstPicture.mjs [times]: how long a first visit takes until the recorded run's curves are drawn, in a browser whose profile is new
 // each time, from the built page on its own server; and the longest tasks of the page's main thread until then and while the recorded run plays.
-// Nothing of the page is watched: a debugger that watches requests has the browser read all scripts twice, for a fifth of a second. Prints one JSON line per visit. Numbers mean the machine as it is: say what else it did.
+// Nothing of the page is watched: a debugger that watches requests has the browser read all scripts twice, for a fifth of a second.
+// Prints one JSON line per visit. Numbers mean the machine as it is: say what else it did.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBrowser } from '../scripts/browser.mjs';
 import { ensurePage } from '../scripts/build.mjs';

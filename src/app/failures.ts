@@ -1,6 +1,7 @@
 // Failures that nothing waits for: errors thrown in handlers and timers, promises that nobody looks after, on the page and in its workers. Promises that each
 // has a place on the page, once however often it comes. Refuses nothing; what the browser says of its own layout is no failure.
 import { onFailure } from '../worker/failures.ts';
+import { said } from './said.ts';
 
 const MOST = 20;
 const MOST_CHARACTERS = 300;
@@ -20,8 +21,4 @@ export function watchFailures(fail: (message: string) => void, page: EventTarget
   page.addEventListener('error', (event) => tell((event as ErrorEvent).message || 'an error without a message', 'on the page'));
   page.addEventListener('unhandledrejection', (event) => tell(said((event as PromiseRejectionEvent).reason), 'on the page'));
   onFailure((message) => tell(message, 'in a worker'));
-}
-
-function said(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

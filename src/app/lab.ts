@@ -28,6 +28,7 @@ import {
   withChange,
   withRun,
 } from './runs.ts';
+import { said } from './said.ts';
 import { joinHash, splitHash } from './viewState.ts';
 
 /** What the panels show: nothing yet, or a listed run of this origin. */
@@ -796,10 +797,6 @@ async function wholeOf(file: File): Promise<Uint8Array> {
   } catch (error) {
     throw new Error(`${file.name} can no longer be read (${said(error)}). It was moved, deleted or changed: drop it again.`);
   }
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function fileStem(log: RunLog): string {

@@ -5,6 +5,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { ChatTurn, GenerateOptions } from '../worker/client.ts';
 import type { Lab } from './lab.ts';
 import type { Arm } from './runLog.ts';
+import { said } from './said.ts';
 
 export type { ChatTurn };
 export type Sampling = Omit<GenerateOptions, 'prompt'>;
@@ -90,8 +91,4 @@ export function createTrial(lab: Pick<Lab, 'ask' | 'store'>): Trial {
       if (!get().busy) set({ ...NOTHING, turns: [] });
     },
   };
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
